@@ -1,0 +1,68 @@
+from .agents import Agent, Turn
+from .app import AgentApp, create_app
+from .asgi import EventStream, JSONResponse, StreamingResponse, WebSocket
+from .config import ServerConfig
+from .errors import AgentError, AsgiAgentError
+from .events import (
+    Approval,
+    Audio,
+    BlockEnd,
+    BlockStart,
+    Cancelled,
+    ClientTool,
+    Complete,
+    Data,
+    Error,
+    Question,
+    Status,
+    Text,
+    Thinking,
+    ToolDelta,
+    ToolExec,
+    ToolResult,
+)
+from .logs import EventLog, MemoryLog
+from .middleware import CORS, Backpressure, Origin
+from .sessions import Session, SessionManager, SessionStatus
+from .sse import Comment, Event, EventStreamDecoder
+
+__all__ = [
+    "CORS",
+    "Agent",
+    "AgentApp",
+    "AgentError",
+    "Approval",
+    "AsgiAgentError",
+    "Audio",
+    "Backpressure",
+    "BlockEnd",
+    "BlockStart",
+    "Cancelled",
+    "ClientTool",
+    "Comment",
+    "Complete",
+    "Data",
+    "Error",
+    "Event",
+    "EventLog",
+    "EventStream",
+    "EventStreamDecoder",
+    "JSONResponse",
+    "MemoryLog",
+    "Origin",
+    "Question",
+    "ServerConfig",
+    "Session",
+    "SessionManager",
+    "SessionStatus",
+    "Status",
+    "StreamingResponse",
+    "Text",
+    "Thinking",
+    "ToolDelta",
+    "ToolExec",
+    "ToolResult",
+    "Turn",
+    "WebSocket",
+    "create_app",
+]

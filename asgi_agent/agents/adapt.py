@@ -1,0 +1,43 @@
+"""Take what a user calls an agent as one."""
+
+import inspect
+from collections.abc import AsyncGenerator
+from functools import wraps
+from typing import Any, cast
+
+from ..errors import UsageError
+from ..events import AgentEvent, Complete
+from .base import Agent, Turn
+
+
+def as_agent(agent: Any) -> Agent:
+    """The agent as an async generator function of a `Turn`.
+
+    A coroutine function is one that says nothing but its result. Raises `UsageError` for what
+    cannot be an agent, now rather than with the first prompt.
+    """
+    if not callable(agent):
+        raise UsageError(f"an agent is an async generator function of a Turn: {agent!r}")
+    function = agent if inspect.isroutine(agent) else type(agent).__call__
+    if inspect.isgeneratorfunction(function):
+        raise UsageError(f"an agent is an async generator function, with `async def`: {agent!r}")
+    if inspect.iscoroutinefunction(function):
+        return _say_result(agent)
+    return cast(Agent, agent)
+
+
+def name_of(agent: Any) -> str:
+    """What to call the agent."""
+    return str(getattr(agent, "name", None) or getattr(agent, "__name__", "agent"))
+
+
+def _say_result(agent: Any) -> Agent:
+    @wraps(agent, updated=())
+    async def say_result(turn: Turn) -> AsyncGenerator[AgentEvent | str, None]:
+        result = await agent(turn)
+        if isinstance(result, str):
+            yield result
+        else:
+            yield Complete(result)
+
+    return say_result

@@ -1,0 +1,187 @@
+"""The application: from a scope to the endpoint that answers it, in one `match`."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
+
+from .agents import Agent
+from .agents.adapt import as_agent, name_of
+from .asgi import (
+    ASGIApp,
+    JSONResponse,
+    Receive,
+    Response,
+    Scope,
+    Send,
+    WebSocket,
+    lifespan,
+    locate,
+)
+from .config import ServerConfig
+from .dialects import bond, lesson
+from .dialects.base import Tell, WebSocketDialect
+from .endpoints.bond import BondEndpoints
+from .endpoints.conversation import Conversation
+from .endpoints.lesson import LessonEndpoints
+from .endpoints.service import Request, Service
+from .errors import BadRequest, ClientDisconnected, LogError, TooManyRuns
+from .logs import EventLog, MemoryLog
+from .middleware import CORS, Backpressure, Origin
+from .runs import Runs
+from .sessions import SessionManager
+
+log = logging.getLogger("asgi_agent")
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
+Middleware: TypeAlias = Callable[[ASGIApp], ASGIApp]
+
+
+class AgentApp:
+    """An ASGI application that serves one agent in every dialect. See `create_app`."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        config: ServerConfig,
+        eventlog: EventLog,
+        middleware: Sequence[Middleware],
+    ) -> None:
+        runs = Runs(as_agent(agent), eventlog, config)
+        sessions = SessionManager(runs, config)
+        self.config = config
+        self.service = Service(config, runs, sessions, config.name or name_of(agent))
+        self._bond = BondEndpoints(self.service)
+        self._lesson = LessonEndpoints(self.service)
+        app: ASGIApp = self._serve
+        for wrap in reversed(middleware):
+            app = wrap(app)
+        self._app = CORS(
+            Origin(
+                Backpressure(app, patience=config.patience, max_streams=config.max_streams),
+                allow_origins=config.cors_origins,
+            ),
+            allow_origins=config.cors_origins,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await lifespan(receive, send, shutdown=partial(self.drain, 0))
+        else:
+            await self._app(scope, receive, send)
+
+    async def drain(self, seconds: float | None = None) -> None:
+        """Refuse new runs, let the active ones finish for so long, then end every one of them."""
+        await self.service.runs.drain(self.config.drain_seconds if seconds is None else seconds)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._converse(scope, receive, send)
+        else:
+            request = Request(scope, receive, locate(scope))
+            routes, tell = self._routes(request.place.segments)
+            response = await self._answer(request, routes, tell)
+            await response(scope, receive, send)
+
+    def _routes(  # noqa: PLR0911 - a table
+        self, path: list[str]
+    ) -> tuple[Mapping[str, Endpoint], Tell]:
+        """The endpoints of this path by method, and how they tell an error."""
+        ours, theirs = self._bond, self._lesson
+        match path:
+            case ["health"]:
+                return {"GET": ours.health}, bond.error
+            case ["ask"]:
+                return {"POST": ours.ask}, bond.error
+            case ["stream", session_id]:
+                return {"GET": partial(ours.stream, session_id=session_id)}, bond.error
+            case ["sessions", session_id]:
+                return {
+                    "GET": partial(ours.show, session_id=session_id),
+                    "DELETE": partial(ours.delete, session_id=session_id),
+                }, bond.error
+            case ["sessions", session_id, "cancel"]:
+                return {"POST": partial(ours.cancel, session_id=session_id)}, bond.error
+            case ["sessions", session_id, "answer"]:
+                return {"POST": partial(ours.answer, session_id=session_id)}, bond.error
+            case ["api", "chat"]:
+                return {"POST": theirs.chat}, lesson.error
+            case ["api", "chat", "stream"] | ["api", "agent", "stream"]:
+                return {"POST": theirs.stream}, lesson.error
+            case _:
+                return {}, bond.error
+
+    async def _answer(
+        self, request: Request, routes: Mapping[str, Endpoint], tell: Tell
+    ) -> ASGIApp:
+        method = request.scope["method"]
+        allow = (b"allow", ", ".join(_methods(routes)).encode())
+        if not routes:
+            status, body = tell(404, "Not Found")
+            return JSONResponse(body, status)
+        if method == "OPTIONS":
+            return Response(status=204, headers=[allow])
+        endpoint = routes.get("GET" if method == "HEAD" else method)
+        if endpoint is None:
+            # RFC 9110, 15.5.6: "The origin server MUST generate an Allow header field".
+            status, body = tell(405, "Method Not Allowed")
+            return JSONResponse(body, status, [allow])
+        try:
+            return await endpoint(request)
+        except (BadRequest, TooManyRuns, LogError, ClientDisconnected) as error:
+            return _refusal(error, tell)
+        except Exception:
+            log.exception("%s %s failed", method, request.scope["path"])
+            status, body = tell(500, "Internal Server Error")
+            return JSONResponse(body, status)
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit = self.config.max_message_bytes
+        socket = WebSocket(scope, receive, send, max_message_bytes=limit)
+        dialect: WebSocketDialect
+        match locate(scope).segments:
+            case ["ws"]:
+                dialect = bond.BondWebSocket()
+            case ["ws", "agent"]:
+                dialect = lesson.LessonWebSocket()
+            case _:
+                await socket.deny(404)
+                return
+        await Conversation(self.service, socket, dialect, scope.get("principal")).serve()
+
+
+def create_app(
+    agent: Agent,
+    config: ServerConfig | None = None,
+    *,
+    log: EventLog | None = None,
+    middleware: Sequence[Middleware] = (),
+) -> AgentApp:
+    """Serve `agent` over SSE and WebSocket, in every dialect, as one ASGI application.
+
+    `middleware` wraps it, the first outermost, inside the CORS and Origin checks that
+    `config.cors_origins` asks for. Runs live in the event loop that serves the first request.
+    """
+    config = config or ServerConfig()
+    return AgentApp(agent, config, log or MemoryLog(config.keep_bytes), middleware)
+
+
+def _methods(routes: Mapping[str, Endpoint]) -> list[str]:
+    head = ["HEAD"] if "GET" in routes else []
+    return [*routes, *head, "OPTIONS"]
+
+
+def _refusal(error: Exception, tell: Tell) -> ASGIApp:
+    match error:
+        case TooManyRuns():
+            status, body = tell(503, error)
+            return JSONResponse(body, status, [(b"retry-after", b"%d" % error.retry_after)])
+        case LogError():
+            log.error("The event log failed", exc_info=error)
+            status, body = tell(503, "The event log cannot be reached.")
+            return JSONResponse(body, status, [(b"retry-after", b"1")])
+        case BadRequest():
+            status, body = tell(error.status, error)
+            return JSONResponse(body, status)
+        case _:  # the client has left: this goes to nobody, but a response has to be sent
+            return Response(status=400)

@@ -1,0 +1,179 @@
+"""A response whose body is still being made: HTTP response streaming over `send`.
+
+Each stream is one task that alone sends, plus one that alone receives. What is ready leaves in one
+`send`; the moment the source has to wait is the moment to write; `await send()` is the
+backpressure. https://asgi.readthedocs.io/en/latest/specs/www.html#response-body-send-event
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, Callable, Iterable
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+from ..stepper import WAITING, Stepper
+from .disconnect import UntilDisconnect
+from .silence import silence
+from .types import Headers, Message, Receive, Scope, Send
+
+T = TypeVar("T")
+log = logging.getLogger("asgi_agent")
+
+WRITE_BYTES = 1 << 16  # what one `send` carries at most, if one item is not larger
+WRITE_SECONDS = 0.01  # and how long it may be gathered while the source never waits
+FINISH_SECONDS = 2.0  # some hosts never return from the last `send` on a broken connection
+
+
+class Body:
+    """The body of one response: what is ready, and whether there is still somebody to read it."""
+
+    def __init__(self, send: Send, client: UntilDisconnect) -> None:
+        self._send = send
+        self._client = client
+        self._ready: list[bytes] = []
+        self._size = 0
+        self._since = 0.0
+        self._written = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a first byte, written or ready."""
+        return self._written or self._size > 0
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has left. This flag is the truth: `send` rarely tells."""
+        return self._client.gone
+
+    @property
+    def is_due(self) -> bool:
+        """Whether what is ready should leave now, although the source does not wait."""
+        return self._size >= WRITE_BYTES or perf_counter() - self._since >= WRITE_SECONDS
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the status and the headers; whether they leave before the body is the host's."""
+        await self._send_alive(
+            {"type": "http.response.start", "status": status, "headers": headers}
+        )
+
+    def add(self, chunk: bytes) -> None:
+        """Make `chunk` leave with the next write."""
+        if not self._ready:
+            self._since = perf_counter()
+        self._ready.append(chunk)
+        self._size += len(chunk)
+
+    async def write(self, *, more: bool = True) -> None:
+        """Send what is ready. The last write ends the body; after a disconnect none is sent."""
+        chunk = b"".join(self._ready)
+        self._ready.clear()
+        self._size = 0
+        if chunk or not more:
+            self._written = True
+            await self._send_alive({"type": "http.response.body", "body": chunk, "more_body": more})
+
+    async def finish(self) -> None:
+        """The last write: exactly once, and in bounded time."""
+        try:
+            async with asyncio.timeout(FINISH_SECONDS):
+                await self.write(more=False)
+        except TimeoutError:
+            self._client.gone = True
+
+    async def _send_alive(self, message: Message) -> None:
+        if self.gone:
+            return
+        try:
+            await self._send(message)
+        except Exception:  # noqa: BLE001 - OSError by the specification; hosts raise others too
+            self._client.gone = True  # and what may have left is never sent again
+
+
+class StreamingResponse(Generic[T]):
+    """An ASGI application that answers with `items` as they come, each made bytes by `encode`.
+
+    An error of the source is logged, and told to the client by what `failed` makes of it; without
+    `failed` it is raised, and the host aborts the response: truncation must not look like an end.
+    After `idle_seconds` without a write `idle` is written. The source is closed in every case; for
+    HEAD it is never started.
+    """
+
+    def __init__(
+        self,
+        items: AsyncIterable[T],
+        encode: Callable[[T], bytes],
+        *,
+        status: int = 200,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        idle: bytes = b"",
+        idle_seconds: float = 15.0,
+        failed: Callable[[Exception], bytes] | None = None,
+    ) -> None:
+        self.items = items
+        self.encode = encode
+        self.status = status
+        self.headers: Headers = list(headers)
+        self.idle = idle
+        self.idle_seconds = idle_seconds
+        self.failed = failed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        source = Stepper(self.items)
+        try:
+            async with UntilDisconnect(receive) as client:
+                body = Body(send, client)
+                await body.start(self.status, self.headers)
+                await self._serve(source, body, client, is_head=scope["method"] == "HEAD")
+        finally:
+            await close(source)
+
+    async def _serve(
+        self, source: Stepper[T], body: Body, client: UntilDisconnect, *, is_head: bool
+    ) -> None:
+        try:
+            if not is_head:
+                await self._write_items(source, body, client)
+        except Exception as error:
+            log.exception("The source of a stream failed")
+            if self.failed is None:
+                raise
+            body.add(self.failed(error))
+        except asyncio.CancelledError:
+            # The client has left, or the host is shutting down: then end after a whole item.
+            await body.finish()
+            raise
+        await body.finish()
+
+    async def _write_items(self, source: Stepper[T], body: Body, client: UntilDisconnect) -> None:
+        with silence(self.idle_seconds).broken_by(source.wake) as heard:
+            while not body.gone:
+                try:
+                    item = source.step()
+                except StopAsyncIteration:
+                    return
+                if item is not WAITING:
+                    body.add(self.encode(item))
+                    if not body.is_due:
+                        continue
+                    # A send to a client who has left returns without giving anybody a turn, and
+                    # so would never let us hear of it: one such stream would freeze the server.
+                    client.watch()
+                    await body.write()
+                    await asyncio.sleep(0)
+                else:
+                    client.watch()
+                    if not body.begun:
+                        body.add(self.idle)  # some hosts keep the headers until there is a body
+                    await body.write()
+                    heard()
+                    while not await source.wait() and not body.gone:
+                        body.add(self.idle)
+                        await body.write()
+
+
+async def close(source: Stepper[Any]) -> None:
+    """Close the source; what it raises meanwhile has no client left to be told to."""
+    try:
+        await source.aclose()
+    except Exception:
+        log.exception("The source of a stream failed while it was closed")

@@ -1,0 +1,1 @@
+"""What each row of the route table does, one file per family of routes."""

@@ -1,0 +1,50 @@
+"""What all endpoints share: the server's parts, and how a request is read."""
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from ..asgi import Place, Receive, Scope, header, read_body
+from ..config import ServerConfig
+from ..errors import UnsupportedMediaType
+from ..inputs import parse
+from ..runs import Runs
+from ..sessions import SessionManager
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of one server."""
+
+    config: ServerConfig
+    runs: Runs
+    sessions: SessionManager
+    agent_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request to an endpoint."""
+
+    scope: Scope
+    receive: Receive
+    place: Place
+
+    @property
+    def principal(self) -> Any:
+        """Who asks, where a middleware has said so."""
+        return self.scope.get("principal")
+
+    async def json(self, model: type[M], limit: int) -> M:
+        """The body. Raises `UnsupportedMediaType`, `BodyTooLarge` or `InvalidInput`.
+
+        The content type is checked because that is what makes a browser ask first: a form, or a
+        script on another site, can send any other type without a preflight (Fetch, 3.2.2).
+        """
+        sent = (header(self.scope, b"content-type") or "").partition(";")[0].strip().lower()
+        if sent != "application/json" and not sent.endswith("+json"):
+            raise UnsupportedMediaType("The content type must be application/json.")
+        return parse(model, await read_body(self.scope, self.receive, limit))

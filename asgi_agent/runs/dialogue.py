@@ -1,0 +1,85 @@
+"""What passes between an agent and its client while a run goes on: questions, answers, messages."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from ..errors import AlreadyAnswered, BadRequest, UnknownQuestion
+from ..events import AgentEvent, Approval, ClientTool, Question
+
+INBOX_MESSAGES = 1024  # what a client may send before the agent has read any of it
+
+
+class Inbox:
+    """What the client sends while the run goes on, in order. It has no end of its own."""
+
+    def __init__(self) -> None:
+        self._messages: asyncio.Queue[Any] = asyncio.Queue(INBOX_MESSAGES)
+
+    def put(self, message: Any) -> None:
+        """Add a message. Raises `BadRequest` if the agent has left too many unread."""
+        try:
+            self._messages.put_nowait(message)
+        except asyncio.QueueFull:
+            raise BadRequest("The agent does not read its messages.") from None
+
+    def __aiter__(self) -> "Inbox":
+        return self
+
+    async def __anext__(self) -> Any:
+        return await self._messages.get()
+
+
+class Dialogue:
+    """The questions of one run, each answered once, and the inbox of its agent."""
+
+    def __init__(self, say: Callable[[AgentEvent], None]) -> None:
+        self._say = say
+        self._open: dict[str, Question | Approval | ClientTool] = {}
+        self._answers: dict[str, asyncio.Future[Any]] = {}
+        self._answered: set[str] = set()
+        self.inbox = Inbox()
+
+    @property
+    def questions(self) -> list[Question | Approval | ClientTool]:
+        """What still has to be answered, in the order in which it was asked."""
+        return list(self._open.values())
+
+    async def ask(self, prompt: str, schema: dict[str, Any] | None = None) -> Any:
+        """Ask the client, and wait for the answer."""
+        return await self._wait_for(Question(uuid4().hex, prompt, schema))
+
+    async def approve(self, tool_id: str, name: str, args: Any, message: str = "") -> bool:
+        """Ask whether a tool may run; only a true `true` is a yes."""
+        question = Approval(uuid4().hex, tool_id, name, args, message)
+        return await self._wait_for(question) is True
+
+    def expect(self, event: AgentEvent) -> None:
+        """Note what the agent itself has said that wants an answer. It comes to the inbox."""
+        if isinstance(event, ClientTool | Question | Approval):
+            self._open[event.id] = event
+
+    def answer(self, question_id: str, value: Any) -> None:
+        """Answer a question. Raises `UnknownQuestion` or `AlreadyAnswered`."""
+        if question_id in self._answered:
+            raise AlreadyAnswered("This question has been answered.")
+        if question_id not in self._open:
+            raise UnknownQuestion("Nobody has asked this question.")
+        waiting = self._answers.pop(question_id, None)
+        if waiting is None:
+            self.inbox.put({"id": question_id, "value": value})
+        elif not waiting.done():
+            waiting.set_result(value)
+        del self._open[question_id]
+        self._answered.add(question_id)
+
+    async def _wait_for(self, question: Question | Approval) -> Any:
+        self._answers[question.id] = asyncio.get_running_loop().create_future()
+        self._open[question.id] = question
+        self._say(question)
+        try:
+            return await self._answers[question.id]
+        finally:
+            self._answers.pop(question.id, None)
+            self._open.pop(question.id, None)

@@ -1,0 +1,221 @@
+"""The life of a run: one execution of an agent, which does not belong to the request that began it.
+
+What the agent says is appended to the event log, in batches that end whenever it has to wait.
+Here, and nowhere else, a run gets its exactly one terminal event, always last.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+
+from ..agents import Agent, Turn
+from ..config import ServerConfig
+from ..errors import AgentError, LogError
+from ..events import AgentEvent, Cancelled, Complete, Error, Terminal, Text, encode, scrub
+from ..logs import EventLog
+from ..stepper import WAITING, Stepper
+from .blocks import Blocks
+from .dialogue import Dialogue
+from .readers import Readers
+
+log = logging.getLogger("asgi_agent")
+
+BATCH_BYTES = 1 << 16  # what an agent that never waits may say before it must give others a turn
+BATCH_SECONDS = 0.01
+CLOSE_SECONDS = 5.0  # what an agent has to clean up
+OUTPUT_BYTES = 1 << 20  # of the answer; a longer one is not said again as a whole
+
+SHUTDOWN = Error("The server is shutting down.", "shutdown")
+TIMEOUT = Error("The run took too long.", "timeout")
+TOO_LONG = Error("The run said too much.", "too_long")
+FAILED = Error("The agent failed.", "agent_error")
+LOG_FAILED = Error("The event log failed.", "store_unavailable")
+ENDS = {Complete.type: "done", Error.type: "failed", Cancelled.type: "cancelled"}
+
+
+class Run:
+    """One execution of an agent.
+
+    `ended` is set when the terminal event is in the log, which `outcome` then is. The task that
+    drives the agent is the only writer of the log, and the agent's steps run inside it.
+    """
+
+    def __init__(self, run_id: str, eventlog: EventLog, config: ServerConfig) -> None:
+        self.id = run_id
+        self.dialogue = Dialogue(self._say)
+        self.readers = Readers(config.lead_bytes, config.patience, self._deserted)
+        self.outcome: Terminal | None = None
+        self.ended = asyncio.Event()
+        self.output = bytearray()  # what has been said so far, in UTF-8
+        self._log = eventlog
+        self._config = config
+        self._epoch: int | None = None
+        self._blocks = Blocks()
+        self._steps: Stepper[AgentEvent | str] | None = None
+        self._stop: Terminal | None = None
+        self._batch: list[bytes] = []
+        self._batch_bytes = 0
+        self._said_bytes = 0
+        self._last = 0
+
+    def cancel(self, reason: str | None = None) -> None:
+        """End the run before its next event. The agent is cancelled where it waits."""
+        self.stop(Cancelled(reason))
+
+    def stop(self, terminal: Terminal) -> None:
+        """End the run with this event, unless it ends already."""
+        if self._stop is None:
+            self._stop = terminal
+            self.readers.release()
+            if self._steps is not None:
+                self._steps.cancel()
+
+    async def drive(self, agent: Agent, turn: Turn, ended: Callable[["Run"], None]) -> None:
+        """Let the agent speak until the run ends; `ended` is called once, just after that."""
+        timer = None
+        if turn.deadline is not None:
+            timer = asyncio.get_running_loop().call_at(turn.deadline, self.stop, TIMEOUT)
+        try:
+            self._epoch = await self._log.claim(self.id, math.inf)
+            terminal = await self._listen(agent, turn)
+        except AgentError as error:
+            terminal = Error(str(error), error.code)
+        except LogError:
+            log.exception("Run %s: the event log failed", self.id)
+            terminal = LOG_FAILED
+        except asyncio.CancelledError:
+            terminal = self._stop or (SHUTDOWN if _is_cancelled() else FAILED)
+        except Exception:
+            log.exception("Run %s: the agent failed", self.id)
+            terminal = FAILED
+        if timer:
+            timer.cancel()
+        await self._end(terminal, ended)
+        await self._close()
+
+    async def _listen(self, agent: Agent, turn: Turn) -> Terminal:
+        steps = self._steps = Stepper(agent(turn))
+        batch_began = perf_counter()
+        while self._stop is None:
+            try:
+                said = steps.step()
+            except StopAsyncIteration:
+                return Complete(self._whole_output())
+            if said is WAITING:
+                await self._write_and_wait(steps)
+                batch_began = perf_counter()
+            elif isinstance(said, Complete | Error | Cancelled):
+                return said
+            else:
+                self._say(Text(said) if isinstance(said, str) else said)
+                if self._batch_bytes > BATCH_BYTES or (
+                    perf_counter() - batch_began > BATCH_SECONDS
+                ):
+                    await self._write()
+                    await self._pause(asyncio.sleep(0))
+                    batch_began = perf_counter()
+        return self._stop
+
+    async def _write_and_wait(self, steps: Stepper[AgentEvent | str]) -> None:
+        await self._write()
+        while self._stop is None and not await steps.wait():
+            await self._write()  # somebody spoke in the agent's name while it waits
+
+    def _say(self, event: AgentEvent) -> None:
+        if isinstance(event, Text):
+            if len(self.output) <= OUTPUT_BYTES:
+                self.output += scrub(event.content).encode()
+        else:
+            self.dialogue.expect(event)
+        for each in self._blocks.admit(event):
+            kept = encode(each)
+            self._batch.append(kept)
+            self._batch_bytes += len(kept)
+        if self._steps is not None:
+            self._steps.wake()
+
+    async def _write(self) -> None:
+        """Append what was said, and wait while a follower is too far behind."""
+        if self._batch:
+            batch, size = self._batch, self._batch_bytes
+            self._batch, self._batch_bytes = [], 0
+            await self._append(batch, size)
+            limit = self._config.max_run_bytes
+            if limit is not None and self._said_bytes > limit:
+                self.stop(TOO_LONG)
+        while self._stop is None and self.readers.is_full:
+            await self._pause(self.readers.room())
+
+    async def _append(self, entries: list[bytes], size: int, end: str | None = None) -> None:
+        while True:
+            try:
+                self._last = await self._log.append(
+                    self.id, entries, at=self._last, epoch=self._epoch, ttl=math.inf, end=end
+                )
+            except asyncio.CancelledError as cancelled:
+                self._interrupt(cancelled)  # and append again: with `at` that is safe
+            else:
+                break
+        self._said_bytes += size
+        self.readers.written(size)
+
+    async def _pause(self, pause: Awaitable[None]) -> None:
+        """Wait for something that is not the agent, in its stead.
+
+        A cancellation that arrives here, as of an `asyncio.timeout` in the agent, is the agent's.
+        """
+        try:
+            await pause
+        except asyncio.CancelledError as cancelled:
+            self._interrupt(cancelled)
+
+    def _interrupt(self, cancelled: asyncio.CancelledError) -> None:
+        if self._steps is not None:
+            self._steps.interrupt(cancelled)
+
+    async def _end(self, terminal: Terminal, ended: Callable[["Run"], None]) -> None:
+        last = [*self._batch, *map(encode, [*self._blocks.close(), terminal])]
+        self._batch = []
+        self._stop = self.outcome = terminal
+        try:
+            await self._append(last, sum(map(len, last)), ENDS[terminal.type])
+        except LogError:
+            log.exception("Run %s: its end could not be logged", self.id)
+        ended(self)
+        self.ended.set()
+
+    async def _close(self) -> None:
+        if self._steps is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._steps.aclose()
+        except TimeoutError:
+            log.warning("Run %s: the agent did not end within %s s", self.id, CLOSE_SECONDS)
+        except Exception:
+            log.exception("Run %s: the agent failed in its clean-up", self.id)
+
+    def _whole_output(self) -> str | None:
+        if len(self.output) > OUTPUT_BYTES:
+            return None  # it was said, delta by delta
+        return self.output.decode("utf-8")
+
+    def _deserted(self) -> None:
+        """The last follower here has left."""
+        grace = self._config.on_disconnect
+        if self.outcome is not None or grace == "continue":
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(0 if grace == "cancel" else grace, self._cancel_if_deserted)
+
+    def _cancel_if_deserted(self) -> None:
+        if not self.readers:
+            self.cancel("disconnected")
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody has cancelled this task; else the agent raised CancelledError itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

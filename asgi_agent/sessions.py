@@ -1,0 +1,202 @@
+"""Conversations: their turns, their history, and when they are forgotten."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from .agents import Message
+from .config import ServerConfig
+from .errors import SessionBusy, UnknownSession
+from .events import Cancelled, Complete, Error
+from .runs import Run, Runs
+
+KEPT_TURNS = 8  # whose event streams can still be read; the history has all turns
+
+
+class SessionStatus(StrEnum):
+    """How a session stands: how its latest turn does."""
+
+    PENDING = "pending"
+    STREAMING = "streaming"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    ERROR = "error"
+    EXPIRED = "expired"
+
+
+class Session:
+    """One conversation. Its turns are numbered from 1; each is one run."""
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        self.prompt = ""  # of the latest turn
+        self.status = SessionStatus.PENDING
+        self.created_at = time.time()  # Unix time
+        self.history: list[Message] = []
+        self.error: str | None = None
+        self.turns: list[str | None] = []  # run IDs; None where the run is kept no longer
+        self.run: Run | None = None  # of the latest turn, while it is active
+        self.used_at = asyncio.get_running_loop().time()  # on the event loop's clock
+
+    def is_expired(self, timeout_seconds: float) -> bool:
+        """Whether nobody has used the session for so long. One with an active run never is."""
+        idle = asyncio.get_running_loop().time() - self.used_at
+        return self.run is None and idle >= timeout_seconds
+
+
+class SessionManager:
+    """All sessions of one server, least recently used first."""
+
+    def __init__(self, runs: Runs, config: ServerConfig) -> None:
+        self._runs = runs
+        self._config = config
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
+        self._cleaning: set[asyncio.Task[int]] = set()
+
+    @property
+    def active_count(self) -> int:
+        """How many sessions have an active run."""
+        return self._runs.active_count
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    async def create_session(
+        self,
+        prompt: str,
+        history: Sequence[Message] | None = None,
+        session_id: str | None = None,
+        principal: Any = None,
+    ) -> Session:
+        """Start a turn: of the session that `session_id` names, or else of a new one.
+
+        `history` takes the place of what the session remembers. Raises `SessionBusy` while a turn
+        is under way, and `TooManyRuns` at the limit; then nothing has changed.
+        """
+        known = await self._find(session_id) if session_id else None
+        session = known or Session(session_id or str(uuid4()))
+        if session.status is SessionStatus.STREAMING:
+            raise SessionBusy("This session has a turn under way.")
+        before = session.status
+        session.status = SessionStatus.STREAMING
+        said = tuple(session.history if history is None else history)
+        self._sessions[session.session_id] = session
+        try:
+            session.run = await self._runs.start(
+                prompt, said, session.session_id, principal, lambda run: self._ended(session, run)
+            )
+        except BaseException:
+            session.status = before
+            if known is None:
+                del self._sessions[session.session_id]
+            raise
+        session.prompt = prompt
+        session.error = None
+        session.history = [*said, {"role": "user", "content": prompt}]
+        session.turns.append(session.run.id)
+        self._touch(session)
+        await self._forget_turns(session, KEPT_TURNS)
+        await self._make_room()
+        return session
+
+    async def get_session(self, session_id: str) -> Session:
+        """The session. Raises `UnknownSession` if it never was, or has expired."""
+        session = await self._find(session_id)
+        if session is None:
+            raise UnknownSession("Session not found or expired")
+        self._touch(session)
+        return session
+
+    async def remove_session(self, session_id: str) -> None:
+        """Cancel what the session is doing, and free all that is kept of it."""
+        session = await self.get_session(session_id)
+        if session.run is not None:
+            session.run.cancel("deleted")
+            await session.run.ended.wait()
+        await self._remove(session)
+
+    async def cleanup_expired(self) -> int:
+        """Free the sessions that have expired; how many there were. A timer calls it in time."""
+        count = 0
+        now = asyncio.get_running_loop().time()
+        for session in list(self._sessions.values()):
+            if session.used_at + self._config.session_timeout_seconds > now:
+                break
+            if session.run is not None:
+                self._touch(session)
+            else:
+                count += 1
+                await self._expire(session)
+        self._arm()
+        return count
+
+    async def _find(self, session_id: str) -> Session | None:
+        session = self._sessions.get(session_id)
+        if session is None or not session.is_expired(self._config.session_timeout_seconds):
+            return session
+        await self._expire(session)
+        return self._sessions.get(session_id)  # somebody may have come in between
+
+    async def _expire(self, session: Session) -> None:
+        session.status = SessionStatus.EXPIRED
+        await self._remove(session)
+
+    def _touch(self, session: Session) -> None:
+        session.used_at = asyncio.get_running_loop().time()
+        if self._sessions.get(session.session_id) is session:
+            self._sessions.move_to_end(session.session_id)
+        self._arm()
+
+    def _ended(self, session: Session, run: Run) -> None:
+        session.run = None
+        match run.outcome:
+            case Complete():
+                session.status = SessionStatus.COMPLETED
+            case Cancelled():
+                session.status = SessionStatus.CANCELLED
+            case Error(error=error):
+                session.status = SessionStatus.ERROR
+                session.error = error
+            case None:
+                session.status = SessionStatus.ERROR
+        if run.output:
+            # Also of a turn that was cancelled or failed: the client has read it.
+            answer = run.output.decode("utf-8", "ignore")
+            session.history.append({"role": "assistant", "content": answer})
+        self._touch(session)
+
+    async def _remove(self, session: Session) -> None:
+        if self._sessions.get(session.session_id) is session:
+            del self._sessions[session.session_id]
+        await self._forget_turns(session, 0)
+
+    async def _forget_turns(self, session: Session, kept: int) -> None:
+        for index in range(len(session.turns) - kept):
+            run_id, session.turns[index] = session.turns[index], None
+            if run_id is not None:
+                await self._runs.delete(run_id)
+
+    async def _make_room(self) -> None:
+        surplus = len(self) - self.active_count - self._config.max_idle_sessions
+        if surplus > 0:
+            idle = [each for each in self._sessions.values() if each.run is None]
+            for session in idle[:surplus]:
+                await self._remove(session)
+
+    def _arm(self) -> None:
+        """Wake up when the session that was used longest ago expires."""
+        if self._timer is None and self._sessions:
+            first = next(iter(self._sessions.values()))
+            when = first.used_at + self._config.session_timeout_seconds
+            self._timer = asyncio.get_running_loop().call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        task = asyncio.create_task(self.cleanup_expired())
+        self._cleaning.add(task)
+        task.add_done_callback(self._cleaning.discard)
