@@ -14,7 +14,16 @@ _HOMES = {
     "config": ("ServerConfig",),
     "errors": ("AgentError", "AsgiAgentError"),
     "events": (
-        *("Approval", "Audio", "BlockEnd", "BlockStart", "Cancelled", "ClientTool", "Complete"),
+        *(
+            "AgentEvent",
+            "Approval",
+            "Audio",
+            "BlockEnd",
+            "BlockStart",
+            "Cancelled",
+            "ClientTool",
+            "Complete",
+        ),
         *("Data", "Error", "Question", "Status", "Text", "Thinking", "ToolDelta", "ToolExec"),
         "ToolResult",
     ),

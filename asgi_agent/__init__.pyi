@@ -4,6 +4,7 @@ from .asgi import EventStream, JSONResponse, StreamingResponse, WebSocket
 from .config import ServerConfig
 from .errors import AgentError, AsgiAgentError
 from .events import (
+    AgentEvent,
     Approval,
     Audio,
     BlockEnd,
@@ -31,6 +32,7 @@ __all__ = [
     "Agent",
     "AgentApp",
     "AgentError",
+    "AgentEvent",
     "Approval",
     "AsgiAgentError",
     "Audio",

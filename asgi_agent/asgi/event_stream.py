@@ -9,8 +9,10 @@ from typing import TypeAlias
 
 from ..errors import UsageError
 from ..sse import HEARTBEAT, Comment, Event
+from .lifespan import lifespan
 from .streaming import StreamingResponse
 from .types import Headers, Receive, Scope, Send
+from .websocket import WebSocket
 
 HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -56,6 +58,15 @@ class EventStream:
         self._failure = failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "http":
+                await self._respond(scope, receive, send)
+            case "lifespan":  # where this is the whole application
+                await lifespan(receive, send)
+            case _:
+                await WebSocket(scope, receive, send).deny(404)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         events = self._events(scope) if callable(self._events) else self._events
         response = StreamingResponse(
             events,

@@ -1,0 +1,1 @@
+"""Check that a server's event streams are what every client of Server-Sent Events can read."""
