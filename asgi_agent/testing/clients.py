@@ -10,7 +10,7 @@ from ..asgi.types import Headers, Message
 from ..sse import Event, EventStreamDecoder
 from .connection import Connection
 
-ABNORMAL = 1006  # RFC 6455, 7.4.1: "closed abnormally, e.g., without sending or receiving a Close"
+ABNORMAL = 1006  # RFC 6455, 7.4.1: "closed abnormally, e.g., without […] a Close control frame"
 
 
 class WebSocketClosed(Exception):
@@ -118,7 +118,7 @@ class WebSocketSession:
             case "websocket.http.response.start":
                 session.denial = await Stream(connection, answer).rest()
             case "websocket.close":
-                session.denial = Response(403)  # "the server must close … with a HTTP 403"
+                session.denial = Response(403)  # as every host answers then
             case _:
                 pass  # the app has ended; why, is raised at the exit
         return session

@@ -1,6 +1,6 @@
 """A virtual clock: an event loop on which 15 seconds of silence cost nothing.
 
-Time stands still while anything can run, and jumps to the next timer when nothing can.
+Time stands still while there is something to run, and jumps to the next timer when there is not.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple
 
 DAY = 86_400.0
+BUSY = 10_000  # turns of the loop at one instant, after which
+TURN = 1e-4  # each of them takes this long, much as in real time
 INSTANT = 1e-6  # longer than the resolution of the loop's clock, shorter than any timer of a test
 
 T = TypeVar("T")
@@ -103,6 +105,7 @@ class Clock(selectors.DefaultSelector):
         self.jobs = set[asyncio.Future[Any]]()
         self._patience = patience
         self._limit = limit
+        self._turns = 0
         self._bystanders = set(threading.enumerate())
 
     def select(self, timeout: float | None = None) -> Selected:
@@ -110,6 +113,9 @@ class Clock(selectors.DefaultSelector):
         # Ask who works before looking for what is done: else a thread could end in between.
         waits = timeout != 0 and self._world_at_work()
         ready = super().select(self._patience * (100 if timeout is None else 1) if waits else 0)
+        self._turns = self._turns + 1 if timeout == 0 else 0
+        if self._turns > BUSY:
+            self.now += TURN  # a loop that never waits must not stop the time for all others
         if ready or timeout == 0:
             return ready
         if timeout is None:
@@ -141,10 +147,10 @@ def describe(tasks: Iterable[asyncio.Task[Any] | None]) -> str:
 
 
 def _awaiting(awaitable: object) -> Iterator[object]:
-    """`awaitable`, what that awaits, and so on. A task's own get_stack() shows only the first."""
+    """`awaitable`, what it awaits, and so on. A task's own get_stack() shows only the first."""
     while _frame(awaitable):
         yield awaitable
-        awaitable = getattr(awaitable, "cr_await", None) or getattr(awaitable, "ag_await", None)
+        awaitable = getattr(awaitable, "cr_await", None)
 
 
 def _frame(suspended: object) -> Any:

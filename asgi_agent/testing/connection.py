@@ -11,13 +11,13 @@ from .clock import Leak, describe
 from .rules import BODIES, ProtocolViolation, Rules
 
 GRACE = 5.0  # seconds an application gets to end after the client has left
-AT_ONCE = 10_000  # messages that no application sends without letting others run
+AT_ONCE = 10_000  # calls that no application makes without letting others run
 
 
 class Connection:
     """An application at work on one scope, and a pipe in each direction.
 
-    The app's end is `receive` and `send`; the client's is `inbox`, `read` and `leave`.
+    The app's end is `receive` and `send`; the client's is `put`, `read` and `leave`.
     """
 
     def __init__(
@@ -60,7 +60,8 @@ class Connection:
         """What the client sends, then that it has left."""
         self.rules.require(not self._receiving, "receive() was called while another one waits")
         if self._told:
-            self._notes.append(f"{self._name}: receive() after the disconnect hangs on some hosts")
+            self._count()
+            self._note("receive() after the disconnect hangs on some hosts")
         self._receiving = True
         try:
             await self._until(self._something_to_receive)
@@ -82,13 +83,12 @@ class Connection:
     async def send(self, message: Message) -> None:
         """Take a message for the client; wait while the client has too much to read."""
         self._count()
-        self.rules.require(
-            not (self._sending and self._http), "send() was called while another one waits"
-        )
+        overlaps = self._sending and self._http
+        self.rules.require(not overlaps, "send() was called while another one waits")
         self.rules.check(message)
         self._fail_if_asked()
         if self.left:
-            return  # "silently ignored": no host suspends here, nor raises, before spec 2.4
+            return  # ignored, and without a suspension: so do all hosts, whatever 2.4 says
         self._deliver(message)
         if self.behaviour.send_blocks:
             self._sending = True
@@ -97,12 +97,16 @@ class Connection:
             finally:
                 self._sending = False
 
+    def _note(self, note: str) -> None:
+        if (named := f"{self._name}: {note}") not in self._notes:
+            self._notes.append(named)
+
     def _count(self) -> None:
-        """Refuse to be frozen: a loop of sends that never suspend lets nothing else run."""
+        """Refuse to be frozen: a loop of calls that never suspend lets nothing else run."""
         if not self._this_turn:
             asyncio.get_running_loop().call_soon(self._next_turn)
         self._this_turn += 1
-        rule = f"{AT_ONCE} messages without letting others run: this freezes a host"
+        rule = f"{AT_ONCE} calls without letting others run: this freezes a host"
         self.rules.require(self._this_turn <= AT_ONCE, rule)
 
     def _next_turn(self) -> None:
@@ -173,11 +177,17 @@ class Connection:
             self.task.cancel()
             await asyncio.wait({self.task}, timeout=GRACE)
             raise Leak(f"{GRACE} s after the client has left, the app goes on:{where}")
-        if self.rules.violation is not None:
-            raise self.rules.violation
-        if self.task.cancelled():
-            raise ProtocolViolation("the app ended as if cancelled, but nobody has cancelled it")
-        self.task.result()
+        error = await self.outcome()
+        if isinstance(error, asyncio.CancelledError):
+            own = "the app ended as if cancelled, but nobody has cancelled it"
+            error = None if self.task.cancelling() else ProtocolViolation(own)
+        if first := self.rules.violation or error:
+            raise first
+
+    async def outcome(self) -> BaseException | None:
+        """What the app raises in the end, if anything."""
+        [error] = await asyncio.gather(self.task, return_exceptions=True)
+        return error
 
     # Both ends wait for the other one.
 

@@ -39,7 +39,7 @@ TRANSITIONS: dict[tuple[State, str], State] = {  # all that is not here is forbi
     (State.RESPONDING, "http.response.body"): State.RESPONDING,
     (State.RESPONDING, "the last http.response.body"): State.DONE,
     (State.CONNECTING, "websocket.accept"): State.OPEN,
-    (State.CONNECTING, "websocket.close"): State.DONE,  # "the server … 403"
+    (State.CONNECTING, "websocket.close"): State.DONE,  # the host answers 403
     (State.CONNECTING, "websocket.http.response.start"): State.DENYING,
     (State.DENYING, "websocket.http.response.body"): State.DENYING,
     (State.DENYING, "the last websocket.http.response.body"): State.DONE,
@@ -104,7 +104,7 @@ class Rules:
 
     def _check_start(self, message: Message) -> None:
         status = message.get("status")
-        right = type(status) is int and 200 <= status < 600
+        right = isinstance(status, int) and 200 <= status < 600
         self.require(right, f"the status is an integer from 200 to 599: {status!r}")
         offered = (
             message["type"].startswith("http.") or "websocket.http.response" in self._extensions

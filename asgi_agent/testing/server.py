@@ -3,7 +3,6 @@
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from json import dumps
@@ -56,10 +55,9 @@ class Server:
             if await _answer(lifespan):
                 self._lifespan = lifespan
             else:
-                # "If an exception is raised when calling the application callable with a
-                # lifespan.startup message or a scope of type lifespan, the server must continue
-                # but not send any lifespan events."
-                self.notes.append(f"no lifespan: {await _outcome(lifespan)!r}")
+                # If the application raises, "the server must continue but not send any lifespan
+                # events". To return without an answer is taken for the same.
+                self.notes.append(f"no lifespan: {await lifespan.outcome()!r}")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -162,8 +160,7 @@ class Server:
             "server": ("127.0.0.1", 8000),
         }
         if behaviour.lifespan:
-            # "the server … a shallow copy of the namespace … for each request"
-            scope["state"] = self.state.copy()
+            scope["state"] = self.state.copy()  # a shallow one, as the lifespan protocol has it
         if behaviour.minimal_scope:
             scope = {key: value for key, value in scope.items() if key in VITAL}
         return {**scope, **behaviour.scope}
@@ -188,13 +185,8 @@ async def _answer(lifespan: Connection) -> Message | None:
     """What the app answers to the lifespan message; none if it ends without an answer."""
     answer = await lifespan.read()
     if answer is not None and answer["type"].endswith(".failed"):
-        raise LifespanFailed(answer.get("message", "")) from await _outcome(lifespan)
+        raise LifespanFailed(answer.get("message", "")) from await lifespan.outcome()
     return answer
-
-
-async def _outcome(connection: Connection) -> BaseException | None:
-    [outcome] = await asyncio.gather(connection.task, return_exceptions=True)
-    return outcome
 
 
 def _requests(parts: Sequence[bytes]) -> Iterable[Message]:
@@ -209,5 +201,5 @@ def _pairs(headers: TextHeaders) -> list[tuple[str, str]]:
 
 
 def _encoded(fields: Iterable[tuple[str, str]]) -> Headers:
-    # "Header names … lowercased" by the host
+    # "Header names must be lowercased."
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields]
