@@ -43,7 +43,7 @@ def calculate(expression: str) -> str:
         return as_text(_value(_parsed(source), source))
     except ZeroDivisionError as error:
         raise UsageError("nothing can be divided by zero") from error
-    except OverflowError as error:  # from a function that computes with floats
+    except OverflowError as error:  # a float has fewer digits still
         raise UsageError(_TOO_LARGE) from error
 
 
@@ -94,8 +94,10 @@ def _value(node: ast.AST, source: str, depth: int = 0) -> Fraction:
 
 
 def _apply(name: str, argument: Fraction) -> Fraction:
+    if name in _EXACT:
+        return Fraction(_EXACT[name](argument))
     try:
-        return Fraction(FUNCTIONS[name](argument))
+        return Fraction(_ROUNDED[name](_as_float(argument)))
     except ValueError as error:
         raise UsageError(f"{name}({as_text(argument)}) is not a real number") from error
 
@@ -108,7 +110,15 @@ def _power(base: Fraction, exponent: Fraction) -> Fraction:
         return base**exponent.numerator
     if base < 0:
         raise UsageError("a root of a negative number is not a real number")
-    return Fraction(float(base) ** float(exponent))
+    return Fraction(_as_float(base) ** _as_float(exponent))
+
+
+def _as_float(value: Fraction) -> float:
+    """The nearest float; `OverflowError` where that would be an infinity, or 0 and wrong."""
+    nearest = float(value)
+    if value and not nearest:
+        raise OverflowError
+    return nearest
 
 
 def _bits(value: Fraction) -> int:
@@ -124,20 +134,23 @@ _OPERATORS: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] =
     ast.Mod: lambda left, right: left % right,
     ast.Pow: _power,
 }
-FUNCTIONS: dict[str, Callable[[Fraction], Fraction | float]] = {
+_EXACT: dict[str, Callable[[Fraction], Fraction | int]] = {
     "abs": abs,
     "ceil": math.ceil,
+    "floor": math.floor,
+    "round": round,
+}
+_ROUNDED: dict[str, Callable[[float], float]] = {
     "cos": math.cos,
     "exp": math.exp,
-    "floor": math.floor,
     "ln": math.log,
     "log": math.log10,
-    "round": round,
     "sin": math.sin,
     "sqrt": math.sqrt,
     "tan": math.tan,
 }
+FUNCTIONS = (*_EXACT, *_ROUNDED)
 _CONSTANTS = {"e": Fraction(math.e), "pi": Fraction(math.pi)}
 _NAMES = ", ".join(sorted([*FUNCTIONS, *_CONSTANTS]))
 _INCOMPLETE = "this is not an expression that I understand"
-_TOO_LARGE = "a number has more than a thousand digits"
+_TOO_LARGE = "a number has too many digits"

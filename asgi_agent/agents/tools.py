@@ -106,7 +106,7 @@ def _read_units(table: str) -> tuple[dict[str, str], dict[str, Unit]]:
 
 
 _NAMES, UNITS = _read_units(_UNITS)
-_QUANTITY = re.compile(r"([+-]?\d{1,15}(?:\.\d{1,15})?) ?([^\W\d_]+|°\w)")
+_QUANTITY = re.compile(r"([+-]?\d{1,15}(?:\.\d{1,20})?) ?([^\W\d_]+|°\w)")
 
 
 def unit_named(name: str) -> str:
