@@ -15,7 +15,7 @@ from ..errors import UsageError
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, 9.2.1
 DEFAULT_PORTS = {"http": ":80", "ws": ":80", "https": ":443", "wss": ":443"}
 ORIGIN = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>(?:\[[0-9a-f:.]+\]|[^\s/?#@:,*\[\]]+)(?::\d+)?)"
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]+)?)"
 )
 
 REFUSED = JSONResponse({"error": "requests from this origin are not allowed"}, status=403)
