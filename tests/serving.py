@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
 UVICORN = ("uvicorn", "--no-access-log", "--timeout-graceful-shutdown", "3")
@@ -30,7 +31,7 @@ class Served:
 
     url: str  # http://127.0.0.1:port, without a slash at the end
     process: subprocess.Popen[bytes]
-    log: "object"
+    log: IO[bytes]
 
     @property
     def port(self) -> int:

@@ -35,6 +35,8 @@ class Conversation:
         self._session_id = str(uuid4())  # of prompts that name none: this connection's own
         self._current: Session | None = None
         self._asked: asyncio.Queue[PromptMessage | ResumeMessage] = asyncio.Queue(QUEUED_PROMPTS)
+        self._is_beginning = False  # a prompt has left the queue, and its turn has not begun
+        self._cancel_next = False
         self._heard: Callable[[], None] = lambda: None
 
     async def serve(self) -> None:
@@ -68,9 +70,12 @@ class Conversation:
             return
         match self._dialect.parse(message):
             case CancelMessage():
-                if run is None:
+                if run is not None:
+                    run.cancel()
+                elif self._is_beginning or not self._asked.empty():
+                    self._cancel_next = True  # a prompt and its cancel may arrive together
+                else:
                     raise BadRequest("Nothing is running.")
-                run.cancel()
             case AnswerMessage(id=question_id, value=value):
                 if run is None:
                     raise BadRequest("Nobody has asked this question.")
@@ -84,12 +89,14 @@ class Conversation:
     async def _answer(self) -> None:
         while True:
             asked = await self._asked.get()
+            self._is_beginning = True
             try:
                 if isinstance(asked, PromptMessage):
                     await self._start(asked)
                 else:
                     await self._resume(asked)
             except (BadRequest, TooManyRuns) as error:
+                self._is_beginning = self._cancel_next = False
                 await self._send(self._dialect.refuse(str(error)))
 
     async def _start(self, asked: PromptMessage) -> None:
@@ -110,6 +117,9 @@ class Conversation:
 
     async def _tell(self, session: Session, turn: int, after: int) -> None:
         self._current = session
+        if self._cancel_next and session.run is not None:
+            session.run.cancel()
+        self._is_beginning = self._cancel_next = False
         async for page in self._service.runs.follow(session.turns[turn - 1] or "", after):
             for seq, kept in enumerate(page.entries, page.start):
                 await self._tell_entry(entry(seq, kept))
