@@ -113,7 +113,8 @@ class EventStreamDecoder:
         if self._line:
             lines = bytes(self._line) + lines
             self._line = bytearray()
-        # One line cannot pass the bound where all together do not, each byte a U+FFFD (of three).
+        # No line passes the bound if all of them together do not, even where each byte becomes a
+        # U+FFFD, which takes three. Else they are read one at a time, so that each is looked at.
         if len(self._data) + 3 * len(lines) <= self._max_event_bytes:
             return self._interpret(lines)
         events: list[Event] = []

@@ -80,7 +80,7 @@ class Comment:
     text: str = ""
 
     def __post_init__(self) -> None:
-        _refuse_other_than_text("comment", self.text)
+        _refuse_other_than_text("a comment", self.text)
 
     def encode(self) -> bytes:
         """The comment as bytes, one line for each of its lines."""
