@@ -7,7 +7,8 @@ cancellation inside the iterator work as they do under `async for`.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Generator
+from collections.abc import AsyncIterable, Iterator
+from contextlib import suppress
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
@@ -25,15 +26,20 @@ Waiting: TypeAlias = Literal[Readiness.WAITING]
 
 
 class Stepper(Generic[T]):
-    """The steps of one async iterator. After `WAITING` comes `wait`, and then the next step."""
+    """The steps of one async iterator. After `WAITING` comes `wait`, and then the next step.
+
+    `step`, `wait` and `aclose` are called by one task; `wake` and `cancel` by anybody in its loop.
+    """
 
     def __init__(self, source: AsyncIterable[T]) -> None:
         self._source = aiter(source)
-        self._steps: Generator[Any, Any, T] | None = None  # the __anext__ under way
+        self._steps: Iterator[Any] | None = None  # the __anext__ under way
         self._future: asyncio.Future[Any] | None = None  # what it waits for; None: its next turn
         self._waiter: asyncio.Future[None] | None = None  # what `wait` waits for
-        self._error: BaseException | None = None  # what the next step raises in the source
-        self._closing = False
+        self._error: asyncio.CancelledError | None = None  # what the next step raises in the source
+        self._is_cancelled = False  # since the last step
+        self._is_woken = False
+        self._is_closing = False
 
     def step(self) -> T | Waiting:
         """The next item if it can be had at once, else `WAITING`.
@@ -43,11 +49,9 @@ class Stepper(Generic[T]):
         if self._steps is None:
             self._steps = anext(self._source).__await__()
         error, self._error = self._error, None
+        self._is_cancelled = self._is_woken = False
         try:
-            if error is None:
-                self._future = self._steps.send(None)
-            else:
-                self._future = self._steps.throw(error)
+            self._future = next(self._steps) if error is None else _throw(self._steps, error)
         except StopIteration as stop:
             self._steps = None
             item: T = stop.value
@@ -55,6 +59,8 @@ class Stepper(Generic[T]):
         except BaseException:
             self._steps = None
             raise
+        if self._error is not None:
+            self._pass_on(self._error)
         return WAITING
 
     async def wait(self) -> bool:
@@ -63,21 +69,23 @@ class Stepper(Generic[T]):
         A cancellation that arrives here is the source's, as it would be under `async for`: its
         next step raises it where the source is waiting.
         """
-        while True:
+        while not self._is_woken:
             try:
-                return await self._wait()
+                if await self._is_ready():
+                    return True
             except asyncio.CancelledError as cancelled:
-                if self._closing:
+                if self._is_closing:
                     raise
                 self.interrupt(cancelled)
-                if self._error is not None:
-                    return True
+        self._is_woken = False
+        return False
 
-    async def _wait(self) -> bool:
+    async def _is_ready(self) -> bool:
+        """Wait for the source, or to be woken; either may also come for no reason."""
         future = self._future
         if future is None:  # a bare yield, as of asyncio.sleep(0): one turn of the loop
             await asyncio.sleep(0)
-            return True
+            return not self._is_woken
         if not future.done():
             self._waiter = asyncio.get_running_loop().create_future()
             future.add_done_callback(self._resume)
@@ -86,12 +94,12 @@ class Stepper(Generic[T]):
             finally:
                 self._waiter = None
                 future.remove_done_callback(self._resume)
-        return self._error is not None or future.done()
+        return future.done() and not self._is_woken
 
     def wake(self) -> None:
-        """Let a `wait` that is under way return now."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        """Let `wait` return now: the one under way, or else the next one before the next step."""
+        self._is_woken = True
+        self._resume()
 
     def cancel(self) -> None:
         """Cancel the source where it waits, as `Task.cancel` would; the next step tells it."""
@@ -102,32 +110,58 @@ class Stepper(Generic[T]):
     async def aclose(self) -> None:
         """End the source: cancel a step that is under way, wait for it, then close.
 
-        A cancellation that arrives meanwhile gives the source up.
+        A cancellation that arrives meanwhile is the source's too, but if it has to wait even after
+        that it is given up.
         """
-        self.cancel()
-        self._closing = True
-        while self._is_stepping:
-            try:
-                while not await self.wait():
-                    pass
-                self.step()
-            except (asyncio.CancelledError, StopAsyncIteration):
-                if self._is_stepping:
-                    raise
-        aclose = getattr(self._source, "aclose", None)
-        if aclose is not None:
-            await aclose()
+        self._is_closing = True
+        if not self._is_cancelled:  # else it cleans up already, and a second one would stop that
+            self.cancel()
+        try:
+            while self._steps is not None:
+                await self._wait_and_end()
+        finally:
+            aclose = getattr(self._source, "aclose", None)
+            if aclose is not None and self._steps is None:
+                await aclose()
 
-    @property
-    def _is_stepping(self) -> bool:
-        return self._steps is not None
+    async def _wait_and_end(self) -> None:
+        try:
+            while not await self.wait():
+                pass
+        except asyncio.CancelledError as cancelled:
+            self._error = cancelled
+            self._end()
+            raise
+        self._end()
 
-    def interrupt(self, error: BaseException) -> None:
-        """Make this error, a cancellation, the source's own at its next step."""
+    def _end(self) -> None:
+        """Take the step that is to be the last one; an item is dropped."""
+        with suppress(asyncio.CancelledError, StopAsyncIteration):
+            self.step()
+
+    def interrupt(self, error: asyncio.CancelledError) -> None:
+        """Make this cancellation the source's own at its next step."""
         # Task.cancel first asks what the task waits for to cancel itself (so that a task, or a
-        # gather, under `await` is cancelled too), and only else raises in the coroutine.
-        if self._future is None or not self._future.cancel():
+        # gather, under `await` is cancelled too), and only else raises in the coroutine. The
+        # message goes with it: anyio tells by it which of its scopes a cancellation is from.
+        self._is_cancelled = True
+        message = error.args[0] if error.args else None
+        if self._future is None or not self._future.cancel(message):
             self._error = error
 
-    def _resume(self, _: object) -> None:
-        self.wake()
+    def _pass_on(self, error: asyncio.CancelledError) -> None:
+        """The source was cancelled during its step: cancel what it waits for since."""
+        self._error = None
+        self.interrupt(error)
+
+    def _resume(self, _: object = None) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _throw(steps: Iterator[Any], error: asyncio.CancelledError) -> Any:
+    """Raise `error` in the iterator of an awaitable, as `yield from` does it."""
+    throw = getattr(steps, "throw", None)
+    if throw is None:
+        raise error
+    return throw(error)

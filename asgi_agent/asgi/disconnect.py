@@ -4,11 +4,14 @@ https://asgi.readthedocs.io/en/latest/specs/www.html#disconnect-receive-event
 """
 
 import asyncio
-from contextlib import suppress
+import logging
 from types import TracebackType
 from typing import Self
 
+from ..errors import UsageError
 from .types import Receive
+
+log = logging.getLogger("asgi_agent")
 
 
 class UntilDisconnect:
@@ -21,26 +24,37 @@ class UntilDisconnect:
     """
 
     def __init__(self, receive: Receive) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise UsageError("UntilDisconnect is used inside a task, which it can cancel")
         self._receive = receive
+        self._task: asyncio.Task[object] = task
+        self._cancelling = task.cancelling()
         self._watcher: asyncio.Task[None] | None = None
-        self._task: asyncio.Task[object] | None = None
-        self._cancelling = 0
+        self._has_cancelled = False
+        self._is_over = False
         self.gone = False
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.current_task()
-        self._cancelling = self._task.cancelling() if self._task else 0
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> bool:
-        if self._watcher is None:
-            return False
-        self._watcher.cancel()
-        await asyncio.wait([self._watcher])
-        # Where somebody else cancelled us too, the cancellation is theirs and goes on.
-        return self.gone and self._was_all_ours() and kind is asyncio.CancelledError
+        self._is_over = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+        if self._has_cancelled:
+            self._task.uncancel()
+            # Where somebody else cancelled us too, the cancellation is theirs and goes on.
+            return kind is asyncio.CancelledError and not self.is_cancelled
+        return False
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody is cancelling the body: we, because the client has left, or the host."""
+        return self._task.cancelling() > self._cancelling
 
     def watch(self) -> None:
         """Begin to wait for the disconnect. Cheap to repeat; a short answer can do without."""
@@ -48,13 +62,11 @@ class UntilDisconnect:
             self._watcher = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
-        # A connection that cannot be read has no client either.
-        with suppress(Exception):
+        try:
             while (await self._receive())["type"] != "http.disconnect":
                 pass
-        self.gone = True
-        if self._task is not None:
+        except Exception:
+            log.debug("receive() failed: nobody is connected", exc_info=True)
+        if not self._is_over:  # else this is how the host answers to being cancelled
+            self.gone = self._has_cancelled = True
             self._task.cancel()
-
-    def _was_all_ours(self) -> bool:
-        return self._task is not None and self._task.uncancel() <= self._cancelling

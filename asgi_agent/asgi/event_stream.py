@@ -7,9 +7,9 @@ import json
 from collections.abc import AsyncIterable, Callable, Iterable
 from typing import TypeAlias
 
-from ..errors import UsageError
 from ..sse import HEARTBEAT, Comment, Event
 from .lifespan import lifespan
+from .silence import checked
 from .streaming import StreamingResponse
 from .types import Headers, Receive, Scope, Send
 from .websocket import WebSocket
@@ -50,10 +50,8 @@ class EventStream:
         headers: Iterable[tuple[bytes, bytes]] = (),
         failure: Callable[[Exception], Event] = failure,
     ) -> None:
-        if heartbeat <= 0:
-            raise UsageError(f"a heartbeat comes after more than 0 seconds: {heartbeat}")
         self._events = events
-        self._heartbeat = heartbeat
+        self._heartbeat = checked(heartbeat)
         self._headers = [*HEADERS, *headers]
         self._failure = failure
 

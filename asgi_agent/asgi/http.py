@@ -4,13 +4,17 @@ https://asgi.readthedocs.io/en/latest/specs/www.html#http
 """
 
 import json
+import logging
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import BodyTooLarge, ClientDisconnected
+from ..errors import BodyTooLarge, ClientDisconnected, UsageError
 from .types import Headers, Receive, Scope, Send
 
+log = logging.getLogger("asgi_agent")
+
 JSON_TYPE = b"application/json"
+BODILESS = (204, 304)  # RFC 9110, 15.3.5 and 15.4.5: the response "cannot contain content"
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -21,7 +25,9 @@ def header(scope: Scope, name: bytes) -> str | None:
     """
     for key, value in scope["headers"]:
         if bytes(key) == name:
-            return bytes(value).decode("latin-1")
+            # RFC 9110, 5.5: "A field value does not include leading or trailing whitespace": not
+            # all hosts have taken it off.
+            return bytes(value).strip(b" \t").decode("latin-1")
     return None
 
 
@@ -55,6 +61,8 @@ class Response:
     def __init__(
         self, body: bytes = b"", status: int = 200, headers: Iterable[tuple[bytes, bytes]] = ()
     ) -> None:
+        if body and status in BODILESS:
+            raise UsageError(f"a response with status {status} has no body: {body[:100]!r}")
         self.body = body
         self.status = status
         # "A list": host programs drop any other iterable in silence, or refuse it.
@@ -62,13 +70,16 @@ class Response:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = list(self.headers)
-        if self.status not in (204, 304):  # RFC 9110, 8.6: no Content-Length with 204
+        if self.status not in BODILESS:  # RFC 9110, 8.6: no Content-Length with 204
             headers.append((b"content-length", str(len(self.body)).encode()))
         start = {"type": "http.response.start", "status": self.status, "headers": headers}
         # RFC 9110, 9.3.2: "the server MUST NOT send content in the response" to HEAD.
         body = b"" if scope["method"] == "HEAD" else self.body
-        await send(start)
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        try:
+            await send(start)
+            await send({"type": "http.response.body", "body": body, "more_body": False})
+        except Exception:  # OSError by the specification; hosts raise others too
+            log.debug("send() failed: the client has left", exc_info=True)
 
 
 class JSONResponse(Response):

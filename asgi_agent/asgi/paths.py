@@ -20,20 +20,48 @@ class Place(NamedTuple):
 
 def locate(scope: Scope) -> Place:
     """The place of the request, under any mount."""
-    root: str = scope.get("root_path") or ""
-    path: str = scope["path"]
-    if root and (path == root or path.startswith(f"{root}/")):
-        path = path[len(root) :]
-    raw: bytes = scope.get("raw_path") or b""
-    parts = _split(raw.partition(b"?")[0].decode("latin-1"))
-    for index in range(len(parts) + 1 if raw else 0):
-        below = parts[index:]
-        if unquote("/".join(below)).strip("/") == path.strip("/"):
-            above = "".join(f"/{part}" for part in parts[:index])
-            return Place([unquote(part) for part in below], above or root)
-    return Place(_split(path), root)
+    root: str = (scope.get("root_path") or "").rstrip("/")
+    # Starlette adds its mounts to `root_path`, but not to a `path` whose root a proxy has stripped.
+    mounts = root.removeprefix((scope.get("app_root_path") or "").rstrip("/"))
+    path = _below(scope["path"], root, mounts)
+    raw = (scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1")
+    parts = raw.split("/")[1:] if raw.startswith("/") else []
+    mounted = _mounted(parts, path)
+    if mounted is None:
+        return Place(_split(path), root)
+    prefix = _joined(root, "".join(f"/{part}" for part in parts[:mounted]))
+    return Place([unquote(part) for part in _split("/".join(parts[mounted:]))], prefix)
 
 
 def _split(path: str) -> list[str]:
     stripped = path.strip("/")
     return stripped.split("/") if stripped else []
+
+
+def _below(path: str, *mounts: str) -> str:
+    for mount in mounts:
+        if f"{path}/".startswith(f"{mount}/"):
+            return path[len(mount) :]
+    return path
+
+
+def _mounted(parts: list[str], path: str) -> int | None:
+    """How many parts of the raw path lie above `path`, which may have won or lost a last slash."""
+    decoded = [unquote(part) for part in parts]
+    left = sum(len(part) + 1 for part in decoded)
+    for index, part in enumerate([*decoded, ""]):
+        # Only what is as long is compared: a client may send 30,000 parts that match nowhere.
+        if abs(left - len(path)) <= 1:
+            rest = "".join(f"/{each}" for each in decoded[index:])
+            if path in (rest, f"{rest}/") or rest == f"{path}/":
+                return index
+        left -= len(part) + 1
+    return None
+
+
+def _joined(root: str, above: str) -> str:
+    """The whole prefix: `root_path` and what lies above us in the raw path often overlap."""
+    taken = unquote(above)
+    if f"{taken}/".startswith(f"{root}/"):
+        return above
+    return root.removesuffix(taken) + above

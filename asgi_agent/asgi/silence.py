@@ -10,25 +10,31 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
+from ..errors import UsageError
+
 
 class Silence:
     """Calls back whoever has not been heard for `seconds`, and again after as long."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self._seconds = checked(seconds)
         self._due: OrderedDict[Callable[[], None], float] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
 
     @contextmanager
     def broken_by(self, callback: Callable[[], None]) -> Generator[Callable[[], None]]:
-        """Call `callback` in each silence; the function it yields says "heard just now"."""
+        """Call `callback` in each silence; the function it yields says "heard just now".
+
+        That may be said after the end too, where nobody listens any more.
+        """
         clock = asyncio.get_running_loop().time
 
         def heard() -> None:
-            self._due[callback] = clock() + self._seconds
-            self._due.move_to_end(callback)
+            if callback in self._due:
+                self._due[callback] = clock() + self._seconds
+                self._due.move_to_end(callback)
 
-        heard()
+        self._due[callback] = clock() + self._seconds
         self._arm()
         try:
             yield heard
@@ -61,3 +67,10 @@ def silence(seconds: float) -> Silence:
     """The one `Silence` of this period on the running event loop."""
     periods = _silences.setdefault(asyncio.get_running_loop(), {})
     return periods.setdefault(seconds, Silence(seconds))
+
+
+def checked(seconds: float) -> float:
+    """`seconds`, if a silence can be that long."""
+    if not seconds > 0:  # NaN is not either
+        raise UsageError(f"a silence is longer than 0 seconds: {seconds}")
+    return seconds

@@ -8,18 +8,20 @@ backpressure. https://asgi.readthedocs.io/en/latest/specs/www.html#response-body
 import asyncio
 import logging
 from collections.abc import AsyncIterable, Callable, Iterable
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
-from ..stepper import WAITING, Stepper
+from ..errors import SlowClient
+from ..stepper import WAITING, Stepper, Waiting
 from .disconnect import UntilDisconnect
-from .silence import silence
+from .silence import checked, silence
 from .types import Headers, Message, Receive, Scope, Send
 
 T = TypeVar("T")
 log = logging.getLogger("asgi_agent")
 
-WRITE_BYTES = 1 << 16  # what one `send` carries at most, if one item is not larger
+WRITE_BYTES = 1 << 16  # what one `send` carries, and no more than the item that reaches it
 WRITE_SECONDS = 0.01  # and how long it may be gathered while the source never waits
 FINISH_SECONDS = 2.0  # some hosts never return from the last `send` on a broken connection
 
@@ -63,30 +65,43 @@ class Body:
         self._ready.append(chunk)
         self._size += len(chunk)
 
-    async def write(self, *, more: bool = True) -> None:
-        """Send what is ready. The last write ends the body; after a disconnect none is sent."""
+    async def write(self) -> bool:
+        """Send what is ready; False if that is nothing. After a disconnect it is dropped."""
+        chunk = self._take()
+        if chunk:
+            self._written = True
+            await self._send_alive({"type": "http.response.body", "body": chunk, "more_body": True})
+        return bool(chunk)
+
+    async def finish(self) -> None:
+        """The last write: exactly once, with what is ready or with nothing."""
+        last = {"type": "http.response.body", "body": self._take(), "more_body": False}
+        # While it takes long, find out whether the client is slow or has left.
+        timer = asyncio.get_running_loop().call_later(FINISH_SECONDS, self._client.watch)
+        try:
+            await self._send_alive(last)
+        finally:
+            timer.cancel()
+
+    def _take(self) -> bytes:
         chunk = b"".join(self._ready)
         self._ready.clear()
         self._size = 0
-        if chunk or not more:
-            self._written = True
-            await self._send_alive({"type": "http.response.body", "body": chunk, "more_body": more})
-
-    async def finish(self) -> None:
-        """The last write: exactly once, and in bounded time."""
-        try:
-            async with asyncio.timeout(FINISH_SECONDS):
-                await self.write(more=False)
-        except TimeoutError:
-            self._client.gone = True
+        return chunk
 
     async def _send_alive(self, message: Message) -> None:
         if self.gone:
             return
         try:
             await self._send(message)
-        except Exception:  # noqa: BLE001 - OSError by the specification; hosts raise others too
-            self._client.gone = True  # and what may have left is never sent again
+        except Exception:  # OSError by the specification; hosts raise others too
+            log.debug("send() failed: the client has left", exc_info=True)
+            self._client.gone = True
+        except asyncio.CancelledError:
+            # Some hosts have written it by then, and some never will: so it cannot be sent again,
+            # and nothing may follow it, not even an end.
+            self._client.gone = True
+            raise
 
 
 class StreamingResponse(Generic[T]):
@@ -114,61 +129,97 @@ class StreamingResponse(Generic[T]):
         self.status = status
         self.headers: Headers = list(headers)
         self.idle = idle
-        self.idle_seconds = idle_seconds
+        self.idle_seconds = checked(idle_seconds)
         self.failed = failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = UntilDisconnect(receive)
+        try:
+            await self._answer(client, Body(send, client), is_head=scope["method"] == "HEAD")
+        except asyncio.CancelledError as cancelled:
+            if client.is_cancelled:
+                raise
+            # A timeout inside the source fell due while we waited in `send`, and was settled when
+            # the source was closed: nobody else is cancelling us.
+            raise SlowClient("the source timed out while the client did not read") from cancelled
+
+    async def _answer(self, client: UntilDisconnect, body: Body, *, is_head: bool) -> None:
         source = Stepper(self.items)
         try:
-            async with UntilDisconnect(receive) as client:
-                body = Body(send, client)
+            async with client:
                 await body.start(self.status, self.headers)
-                await self._serve(source, body, client, is_head=scope["method"] == "HEAD")
+                if not is_head:
+                    await self._serve(source, body, client)
+                await body.finish()
         finally:
             await close(source)
 
-    async def _serve(
-        self, source: Stepper[T], body: Body, client: UntilDisconnect, *, is_head: bool
-    ) -> None:
+    async def _serve(self, source: Stepper[T], body: Body, client: UntilDisconnect) -> None:
         try:
-            if not is_head:
-                await self._write_items(source, body, client)
+            await self._write_items(source, body, client)
         except Exception as error:
             log.exception("The source of a stream failed")
             if self.failed is None:
+                await body.write()
                 raise
             body.add(self.failed(error))
         except asyncio.CancelledError:
             # The client has left, or the host is shutting down: then end after a whole item.
-            await body.finish()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FINISH_SECONDS):
+                    await body.finish()
             raise
-        await body.finish()
 
     async def _write_items(self, source: Stepper[T], body: Body, client: UntilDisconnect) -> None:
         with silence(self.idle_seconds).broken_by(source.wake) as heard:
             while not body.gone:
                 try:
-                    item = source.step()
+                    item = step(source, client)
                 except StopAsyncIteration:
                     return
                 if item is not WAITING:
                     body.add(self.encode(item))
                     if not body.is_due:
                         continue
-                    # A send to a client who has left returns without giving anybody a turn, and
-                    # so would never let us hear of it: one such stream would freeze the server.
-                    client.watch()
-                    await body.write()
-                    await asyncio.sleep(0)
-                else:
-                    client.watch()
-                    if not body.begun:
-                        body.add(self.idle)  # some hosts keep the headers until there is a body
-                    await body.write()
+                elif not body.begun:
+                    body.add(self.idle)  # some hosts keep the headers until there is a body
+                client.watch()
+                if await body.write():
                     heard()
-                    while not await source.wait() and not body.gone:
-                        body.add(self.idle)
-                        await body.write()
+                if item is WAITING:
+                    await self._wait(source, body)
+                else:
+                    await pause(source)
+
+    async def _wait(self, source: Stepper[T], body: Body) -> None:
+        while not await source.wait() and not body.gone:
+            body.add(self.idle)
+            await body.write()
+
+
+def step(source: Stepper[T], client: UntilDisconnect) -> T | Waiting:
+    """One step of the source, which may be cancelled together with us, but end nobody by itself."""
+    try:
+        return source.step()
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and client.is_cancelled:
+            raise
+        # It has awaited a task that somebody else cancelled; or called sys.exit(), in a tool, say.
+        raise RuntimeError("the source of a stream would have ended more than itself") from error
+
+
+async def pause(source: Stepper[Any]) -> None:
+    """Give everybody a turn. A cancellation that arrives here is the source's, as in its `wait`.
+
+    A `send` to a client who has left returns without giving anybody a turn, and so would never let
+    us hear of it: one such stream would freeze the server.
+    """
+    try:
+        await asyncio.sleep(0)
+    except asyncio.CancelledError as cancelled:
+        source.interrupt(cancelled)
 
 
 async def close(source: Stepper[Any]) -> None:
