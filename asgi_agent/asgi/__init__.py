@@ -8,6 +8,7 @@ from .event_stream import EventStream
 from .http import JSONResponse, Response, header, read_body
 from .lifespan import lifespan
 from .paths import Place, locate
+from .signals import StopSignals
 from .silence import silence
 from .streaming import StreamingResponse
 from .types import ASGIApp, Headers, Message, Receive, Scope, Send
@@ -24,6 +25,7 @@ __all__ = [
     "Response",
     "Scope",
     "Send",
+    "StopSignals",
     "StreamingResponse",
     "UntilDisconnect",
     "WebSocket",

@@ -165,3 +165,6 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 async def end() -> None:
     """End every run."""
     await asyncio.gather(*(app.drain(0) for app in APPS.values() if isinstance(app, AgentApp)))
+
+
+impatient = create_app(agent, ServerConfig(drain_seconds=1))
