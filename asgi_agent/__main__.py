@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from pathlib import Path
@@ -17,12 +18,14 @@ from .errors import UsageError
 
 log = logging.getLogger("asgi_agent")
 
+FAREWELL_SECONDS = 2  # for clients to read what was said last, when all runs have ended
+
 Drained: TypeAlias = Callable[[], Awaitable[None]]  # returns when the server is to stop
 Serve: TypeAlias = Callable[[AgentApp, str, int, Drained], Awaitable[None]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status is 0, or 2 where it was not understood."""
+    """Run the command; the exit status is 0, 1 if it failed, or 2 if it was not understood."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
@@ -34,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"asgi-agent: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # such as a port that is in use
+        print(f"asgi-agent: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -60,13 +66,14 @@ def _load(name: str | None) -> AgentApp:
     sys.path.insert(0, str(Path.cwd()))
     try:
         found: Any = getattr(importlib.import_module(module), attribute or "agent")
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UsageError(f"cannot load {name!r}: {error}") from error
     return found if isinstance(found, AgentApp) else create_app(found)
 
 
 async def _serve(app: AgentApp, host: str, port: int, serve: Serve) -> None:
     """Serve until a signal; then end every run, so that no open stream holds the host up."""
+    app.signals.is_enabled = False  # here they are ours
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, signals.put_nowait, each)
@@ -96,13 +103,18 @@ async def _serve_uvicorn(app: AgentApp, host: str, port: int, until_drained: Dra
         def capture_signals(self) -> Generator[None]:
             yield  # the signals are ours
 
-    server = Server(uvicorn.Config(app, host=host, port=port, log_config=None))
-    serving = asyncio.create_task(server.serve())
-    stopping = asyncio.ensure_future(until_drained())
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    server.should_exit = True
-    await serving
+    server = Server(
+        uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=FAREWELL_SECONDS)
+    )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Bound here, because a server that cannot bind would end the process in its own way.
+    with socket.create_server((host, port), family=family, backlog=server.config.backlog) as bound:
+        serving = asyncio.create_task(server.serve([bound]))
+        stopping = asyncio.ensure_future(until_drained())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        server.should_exit = True
+        await serving
 
 
 async def _serve_hypercorn(app: AgentApp, host: str, port: int, until_drained: Drained) -> None:
@@ -110,10 +122,28 @@ async def _serve_hypercorn(app: AgentApp, host: str, port: int, until_drained: D
 
     config = Config()
     config.bind = [f"{host}:{port}"]
+    config.graceful_timeout = FAREWELL_SECONDS
     config.accesslog = logging.getLogger("hypercorn.access")
     config.errorlog = logging.getLogger("hypercorn.error")
     serve = importlib.import_module("hypercorn.asyncio").serve  # its types are half unknown
-    await serve(app, config, shutdown_trigger=until_drained)
+    stopping = asyncio.Event()
+
+    async def until_stopping() -> None:
+        await until_drained()
+        stopping.set()
+
+    serving = asyncio.create_task(serve(app, config, shutdown_trigger=until_stopping))
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    # After its own timeout it waits for ever for a client that does not read.
+    await asyncio.wait({serving}, timeout=2 * FAREWELL_SECONDS)
+    if serving.done():
+        await serving
+    else:
+        log.warning("Some clients do not read: they are cut off")
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 HOST_PROGRAMS: dict[str, Serve] = {"uvicorn": _serve_uvicorn, "hypercorn": _serve_hypercorn}

@@ -43,10 +43,14 @@ class ServerConfig:
             raise UsageError(f"cors_origins is a list of origins: {self.cors_origins!r}")
         for name in _POSITIVE:
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not value > 0:  # nor is NaN
                 raise UsageError(f"{name} is more than 0: {value!r}")
+        for name in ("drain_seconds", "retry_ms"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise UsageError(f"{name} is not less than 0: {value!r}")
         grace = self.on_disconnect
-        if grace not in ("continue", "cancel") and (isinstance(grace, str) or grace < 0):
+        if not (grace in ("continue", "cancel") if isinstance(grace, str) else grace >= 0):
             raise UsageError(f"on_disconnect is 'continue', 'cancel' or seconds: {grace!r}")
 
     def get_stream_url(self, session_id: str) -> str:

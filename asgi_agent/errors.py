@@ -15,6 +15,7 @@ AsgiAgentError
 │   └── AlreadyAnswered         409
 ├── TooManyRuns             nobody: the server is full, try again later (503)
 ├── ClientDisconnected      nobody: the client has left
+│   └── WebSocketDisconnected   or either side has closed the WebSocket
 ├── SlowClient              the client: it did not read for longer than our patience
 ├── AgentError              the agent: a failure whose message may be shown
 └── LogError                the event log
@@ -116,6 +117,15 @@ class TooManyRuns(AsgiAgentError):
 
 class ClientDisconnected(AsgiAgentError):
     """The client has left; there is nobody to answer."""
+
+
+class WebSocketDisconnected(ClientDisconnected):
+    """The WebSocket is over: the client closed it, it broke, or we closed it ourselves."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"the WebSocket is closed: {code} {reason}".rstrip())
+        self.code = code
+        self.reason = reason
 
 
 class SlowClient(AsgiAgentError):

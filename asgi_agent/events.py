@@ -1,4 +1,7 @@
-"""What an agent can say, and how it is kept: a type and one JSON object.
+r"""What an agent can say, and how it is kept: a type and one JSON object.
+
+The two are kept as a native event stream has them, with `\ndata: ` between: put before it what an
+ID needs, and an event is written. JSON has no line end of its own, so the two can be told apart.
 
 The field names are the JSON keys of the native wire. An event is written once and then only
 copied, so it is written strictly: ASCII, no NaN, no lone surrogate.
@@ -212,14 +215,14 @@ class Entry(NamedTuple):
         return self.type in TERMINAL
 
 
+SEPARATOR = b"\ndata: "
 TERMINAL = frozenset({Complete.type, Error.type, Cancelled.type})
 
 
 def encode(event: AgentEvent) -> bytes:
-    """The event as the log keeps it: its type, a space, and its fields as JSON."""
+    """The event as the log keeps it."""
     if isinstance(event, Text | Thinking) and event.content.isascii():
-        # Nearly all events are of this kind; the general way takes six times as long.
-        return f'{event.type} {{"content": {encode_basestring_ascii(event.content)}}}'.encode()
+        return _delta(event.type, event.content)
     content = {
         key: value
         for key, is_optional in _FIELDS[type(event)]
@@ -227,13 +230,31 @@ def encode(event: AgentEvent) -> bytes:
     }
     if isinstance(event, Audio):
         content["bytes"] = base64.b64encode(event.bytes).decode()
-    return b"%b %b" % (event.type.encode(), to_json(content))
+    return b"%b%b%b" % (event.type.encode(), SEPARATOR, to_json(content))
+
+
+def encode_text(content: str) -> bytes | None:
+    """`encode(Text(content))`, if `content` is ASCII.
+
+    Nearly all that agents say is of this kind. This is four times as fast as the general way.
+    """
+    return _delta("text", content) if content.isascii() else None
+
+
+def _delta(kind: str, content: str) -> bytes:
+    return f'{kind}\ndata: {{"content": {encode_basestring_ascii(content)}}}'.encode()
 
 
 def entry(seq: int, kept: bytes) -> Entry:
     """The entry of which the log has kept these bytes under this number."""
-    name, _, content = kept.partition(b" ")
+    name, _, content = kept.partition(SEPARATOR)
     return Entry(seq, name.decode(), content)
+
+
+def fields_of(event: AgentEvent) -> dict[str, Any]:
+    """The fields of the event as every client may see them: plain JSON values."""
+    values: dict[str, Any] = json.loads(encode(event).partition(SEPARATOR)[2])
+    return values
 
 
 def decode(name: str, content: bytes) -> AgentEvent:
@@ -254,8 +275,9 @@ def to_json(value: Any) -> bytes:
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        plain = to_jsonable_python(value, fallback=str, inf_nan_mode="null", bytes_mode="base64")
-        text = json.dumps(plain, allow_nan=False)
+        plain = to_jsonable_python(value, fallback=str, bytes_mode="base64")
+        # Twice, because the fields of a model have its own mode, which lets NaN through.
+        text = json.dumps(to_jsonable_python(plain, inf_nan_mode="null"), allow_nan=False)
     if "\\ud" in text:  # surrogates: halves of a character beyond U+FFFF, or lone ones
         whole = json.dumps(json.loads(text), ensure_ascii=False)
         text = json.dumps(json.loads(scrub(whole)))

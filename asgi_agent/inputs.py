@@ -126,7 +126,7 @@ class ChatMessage(BaseModel):
     """WebSocket /ws/agent: start a turn."""
 
     type: Literal["message"]
-    content: str
+    content: Annotated[str, Field(min_length=1)]
     session_id: SessionId | None = None
 
 

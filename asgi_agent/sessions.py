@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -42,10 +43,15 @@ class Session:
         self.run: Run | None = None  # of the latest turn, while it is active
         self.used_at = asyncio.get_running_loop().time()  # on the event loop's clock
 
+    @property
+    def is_active(self) -> bool:
+        """Whether a turn is under way, or about to be."""
+        return self.status is SessionStatus.STREAMING
+
     def is_expired(self, timeout_seconds: float) -> bool:
         """Whether nobody has used the session for so long. One with an active run never is."""
         idle = asyncio.get_running_loop().time() - self.used_at
-        return self.run is None and idle >= timeout_seconds
+        return not self.is_active and idle >= timeout_seconds
 
 
 class SessionManager:
@@ -80,7 +86,7 @@ class SessionManager:
         """
         known = await self._find(session_id) if session_id else None
         session = known or Session(session_id or str(uuid4()))
-        if session.status is SessionStatus.STREAMING:
+        if session.is_active:
             raise SessionBusy("This session has a turn under way.")
         before = session.status
         session.status = SessionStatus.STREAMING
@@ -93,7 +99,7 @@ class SessionManager:
         except BaseException:
             session.status = before
             if known is None:
-                del self._sessions[session.session_id]
+                await self._remove(session)
             raise
         session.prompt = prompt
         session.error = None
@@ -115,7 +121,7 @@ class SessionManager:
     async def remove_session(self, session_id: str) -> None:
         """Cancel what the session is doing, and free all that is kept of it."""
         session = await self.get_session(session_id)
-        if session.run is not None:
+        while session.run is not None:  # again, if somebody has begun another turn meanwhile
             session.run.cancel("deleted")
             await session.run.ended.wait()
         await self._remove(session)
@@ -127,7 +133,7 @@ class SessionManager:
         for session in list(self._sessions.values()):
             if session.used_at + self._config.session_timeout_seconds > now:
                 break
-            if session.run is not None:
+            if session.is_active:
                 self._touch(session)
             else:
                 count += 1
@@ -162,11 +168,11 @@ class SessionManager:
             case Error(error=error):
                 session.status = SessionStatus.ERROR
                 session.error = error
-            case None:
+            case _:
                 session.status = SessionStatus.ERROR
-        if run.output:
+        answer = _answer(run)
+        if answer:
             # Also of a turn that was cancelled or failed: the client has read it.
-            answer = run.output.decode("utf-8", "ignore")
             session.history.append({"role": "assistant", "content": answer})
         self._touch(session)
 
@@ -184,8 +190,8 @@ class SessionManager:
     async def _make_room(self) -> None:
         surplus = len(self) - self.active_count - self._config.max_idle_sessions
         if surplus > 0:
-            idle = [each for each in self._sessions.values() if each.run is None]
-            for session in idle[:surplus]:
+            idle = (each for each in self._sessions.values() if not each.is_active)
+            for session in list(islice(idle, surplus)):
                 await self._remove(session)
 
     def _arm(self) -> None:
@@ -200,3 +206,11 @@ class SessionManager:
         task = asyncio.create_task(self.cleanup_expired())
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)
+
+
+def _answer(run: Run) -> str:
+    match run.outcome:
+        case Complete(data=str(data)) if not run.output:
+            return data  # an agent may say its answer only as a whole
+        case _:
+            return run.output.decode("utf-8", "ignore")

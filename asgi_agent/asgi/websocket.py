@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from enum import StrEnum
 
-from ..errors import BodyTooLarge, ClientDisconnected, InvalidMessage, UsageError
+from ..errors import (
+    BodyTooLarge,
+    ClientDisconnected,
+    InvalidMessage,
+    UsageError,
+    WebSocketDisconnected,
+)
 from .types import Headers, Message, Receive, Scope, Send
 
 CLOSE_SECONDS = 2.0  # some hosts never return from the last `send` on a broken connection
@@ -49,15 +55,6 @@ TRANSITIONS: dict[tuple[State, str], State] = {  # all that is not here is forbi
     (State.OPEN, "websocket.send"): State.OPEN,
     (State.OPEN, "websocket.close"): State.CLOSED,
 }
-
-
-class WebSocketDisconnected(ClientDisconnected):
-    """The connection is over: the client closed it, it broke, or we closed it ourselves."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(f"the WebSocket is closed: {code} {reason}".rstrip())
-        self.code = code
-        self.reason = reason
 
 
 class WebSocket:

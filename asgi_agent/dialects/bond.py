@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import BadRequest
-from ..events import Audio, Data, Entry, Status, Text, Thinking, ToolDelta, encode
+from ..events import Audio, Entry, Status, Text, Thinking, ToolDelta
 from ..inputs import AnswerMessage, CancelMessage, PromptMessage, ResumeMessage, parse, parse_object
+from ..sse import Event
 from .base import Command
+
+# The last event of a stream that fails on its way; the run it tells of may go on.
+FAILURE = Event('{"error": "The stream failed.", "code": "stream_failed"}', event="error")
 
 EVENT_ID = re.compile(r"([1-9][0-9]{0,8})-(0|[1-9][0-9]{0,17})", re.ASCII)
 
@@ -38,18 +42,12 @@ class BondEventStream:
 
     def encode(self, turn: int, start: int, entries: Sequence[bytes]) -> bytes:
         """The entries numbered from `start` of this turn, as whole events."""
-        return b"".join(
-            [
-                b"id: %d-%d\nevent: %b\ndata: %b\n\n" % (turn, seq, kind, fields)
-                for seq, (kind, _, fields) in enumerate(map(_parts, entries), start)
-            ]
-        )
+        form = b"id: %d-%%d\nevent: %%b\n\n" % turn
+        return b"".join([form % numbered for numbered in enumerate(entries, start)])
 
-    def gap(self, asked: str, following: str) -> bytes:
-        """Tells that what followed the ID `asked` is kept no longer. It has no ID itself."""
-        value = {"last_event_id": asked, "next_event_id": following}
-        kind, _, fields = _parts(encode(Data("gap", value)))
-        return b"event: %b\ndata: %b\n\n" % (kind, fields)
+    def gap(self, gap: bytes) -> bytes:
+        """Tells that entries are kept no longer. This event has no ID: it is not in the log."""
+        return b"event: %b\n\n" % gap
 
 
 class BondWebSocket:
@@ -81,16 +79,13 @@ class BondWebSocket:
         if entry.type == Audio.type:
             sound = json.loads(entry.json)
             head = _dumps({"t": "audio", "media_type": sound["media_type"]})
-            return [head, base64.b64decode(sound["bytes"])]
+            # No message may be empty.
+            return [head, base64.b64decode(sound["bytes"])] if sound["bytes"] else []
         return [_message(entry)]
 
     def refuse(self, error: BadRequest | str) -> str:
         """`{"t": "error", "error": ...}`; no `done` follows, for no turn was begun."""
         return _dumps({"t": "error", "error": str(error)})
-
-
-def _parts(kept: bytes) -> tuple[bytes, bytes, bytes]:
-    return kept.partition(b" ")
 
 
 def _message(entry: Entry) -> str:

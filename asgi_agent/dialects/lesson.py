@@ -6,7 +6,9 @@ from typing import Any
 
 from ..errors import BadRequest, InvalidInput
 from ..events import (
+    SEPARATOR,
     AgentEvent,
+    Audio,
     BlockEnd,
     BlockStart,
     Cancelled,
@@ -20,6 +22,7 @@ from ..events import (
     ToolExec,
     ToolResult,
     entry,
+    fields_of,
     to_json,
 )
 from ..inputs import (
@@ -31,9 +34,15 @@ from ..inputs import (
     parse,
     parse_object,
 )
+from ..sse import Event
 from .base import Command
 
 THINKING = {"type": "status", "content": "Thinking..."}
+# These clients take any end for success, so a stream that ends before its run says so.
+CUT_OFF = Event('{"type": "error", "content": "The stream ended before the answer did."}')
+FAILURE = Event('{"type": "error", "content": "The stream failed."}')
+
+TEXT = b"text" + SEPARATOR + b"{"  # how the log keeps a token
 CANCELLED = {"type": "cancelled", "content": "Agent execution cancelled"}
 
 
@@ -52,10 +61,8 @@ class LessonEventStream:
 
     def encode(self, turn: int, start: int, entries: Sequence[bytes]) -> bytes:
         """The entries numbered from `start` of this turn, as whole events."""
-        first = [THINKING] if start == 1 else []
-        said = (translate(entry(seq, kept)) for seq, kept in enumerate(entries, start))
-        told = [*first, *(message for message in said if message is not None)]
-        return b"".join(b"data: %b\n\n" % to_json(_on_event_stream(each)) for each in told)
+        first = [_event(THINKING)] if start == 1 else []
+        return b"".join([*first, *map(_encode, entries)])
 
 
 class LessonWebSocket:
@@ -81,24 +88,31 @@ class LessonWebSocket:
                 raise BadRequest(f"Unknown event type: {name[:80]}")
 
     def messages(self, entry: Entry) -> list[str | bytes]:
-        """One text message, or none; before the first of a turn, its status."""
-        first = [_dumps(THINKING)] if entry.seq == 1 else []
-        message = translate(entry)
-        return [*first, *([] if message is None else [_dumps(message)])]
+        """One text message, or none; before the first of a turn, its status.
+
+        Sound is two messages, of which the second is the sound itself.
+        """
+        first: list[str | bytes] = [_dumps(THINKING)] if entry.seq == 1 else []
+        match entry.event:
+            case Audio(media_type, sound):
+                head = _dumps({"type": "audio", "media_type": media_type})
+                return [*first, head, sound] if sound else first  # no message may be empty
+            case event:
+                message = translate(entry.type, event)
+                return [*first, _dumps(message)] if message else first
 
     def refuse(self, error: BadRequest | str) -> str:
         """`{"type": "error", "content": ...}`."""
         return _dumps({"type": "error", "content": str(error)})
 
 
-def translate(said: Entry) -> dict[str, Any] | None:  # noqa: PLR0911 - a table
-    """The entry as this dialect tells it; None where it has no word for it."""
-    event: AgentEvent = said.event
+def translate(kind: str, event: AgentEvent) -> dict[str, Any] | None:  # noqa: PLR0911 - a table
+    """The event as this dialect tells it; None where it has no word for it."""
     match event:
         case Text(content):
             return {"type": "token", "content": content}
         case Thinking(content) | Status(content):
-            return {"type": said.type, "content": content}
+            return {"type": kind, "content": content}
         case ToolExec(_, tool, args):
             return {"type": "tool_call", "tool": tool, "input": args, "status": "running"}
         case ToolResult(_, tool, result):
@@ -112,11 +126,21 @@ def translate(said: Entry) -> dict[str, Any] | None:  # noqa: PLR0911 - a table
         case BlockStart() | BlockEnd() | ToolDelta():
             return None
         case _:
-            return {"type": said.type, **json.loads(said.json)}
+            return {"type": kind, **fields_of(event)}
 
 
-def _on_event_stream(message: dict[str, Any]) -> dict[str, Any]:
-    return {**message, "content": ""} if message["type"] == "done" else message
+def _encode(kept: bytes) -> bytes:
+    if kept.startswith(TEXT):  # a token as the log has it, under another name: nothing is parsed
+        return b'data: {"type": "token", ' + kept[len(TEXT) :] + b"\n\n"
+    said = entry(0, kept)
+    message = translate(said.type, said.event)
+    return _event(message) if message else b""
+
+
+def _event(message: dict[str, Any]) -> bytes:
+    # The answer has been said; `done` does not say it again.
+    told = {**message, "content": ""} if message["type"] == "done" else message
+    return b"data: %b\n\n" % to_json(told)
 
 
 def _dumps(value: Any) -> str:

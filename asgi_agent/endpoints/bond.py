@@ -1,13 +1,16 @@
 """The routes of Bond's server, and what steers a run: cancel, answer, history, delete."""
 
+import json
 from collections.abc import AsyncGenerator
-from dataclasses import asdict
+from contextlib import aclosing
 
 from ..asgi import ASGIApp, EventStream, JSONResponse, Response, header
-from ..dialects.bond import BondEventStream, event_id, parse_event_id
-from ..errors import Missing, SessionBusy, UnknownSession
+from ..dialects.bond import FAILURE, BondEventStream
+from ..errors import SessionBusy, UnknownSession
+from ..events import fields_of, to_json
 from ..inputs import AnswerRequest, AskRequest, HealthResponse, SessionResponse
 from ..sessions import Session
+from .following import Start, find_start, pages
 from .service import Request, Service
 
 
@@ -44,14 +47,12 @@ class BondEndpoints:
         """
         session = await self._service.sessions.get_session(session_id)
         last = header(request.scope, b"last-event-id") or ""
-        found = await self._find(session, last)
-        if found is None:
+        start = await find_start(self._service.runs, session, last)
+        if start is None:
             return Response(status=204)
-        turn, after, gap = found
-        config = self._service.config
-        return EventStream(
-            self._events(session, turn, after, gap), heartbeat=config.heartbeat_seconds
-        )
+        heartbeat = self._service.config.heartbeat_seconds
+        events = self._events(session, start)
+        return EventStream(events, heartbeat=heartbeat, failure=lambda _: FAILURE)
 
     async def cancel(self, _: Request, session_id: str) -> ASGIApp:
         """POST /sessions/{id}/cancel: when it is answered, the run has ended."""
@@ -76,50 +77,27 @@ class BondEndpoints:
         """GET /sessions/{id}: the conversation so far, and what waits for an answer."""
         session = await self._service.sessions.get_session(session_id)
         asked = session.run.dialogue.questions if session.run else []
-        return JSONResponse(
-            {
-                "session_id": session.session_id,
-                "status": session.status.value,
-                "history": session.history,
-                "questions": [{"type": each.type, **asdict(each)} for each in asked],
-            }
-        )
+        shown = {
+            "session_id": session.session_id,
+            "status": session.status.value,
+            "history": session.history,
+            "questions": [{"type": each.type, **fields_of(each)} for each in asked],
+        }
+        return JSONResponse(json.loads(to_json(shown)))
 
     async def delete(self, _: Request, session_id: str) -> ASGIApp:
         """DELETE /sessions/{id}: cancel, and forget."""
         await self._service.sessions.remove_session(session_id)
         return Response(status=204)
 
-    async def _find(self, session: Session, last: str) -> tuple[int, int, str | None] | None:
-        """The turn, the entry after which to begin, and the ID that left a gap; None: no more."""
-        latest = len(session.turns)
-        place = parse_event_id(last)
-        if place is None:
-            return latest, 0, last or None
-        turn, seq = place
-        run_id = session.turns[turn - 1] if turn <= latest else None
-        try:
-            page = await self._service.runs.read(run_id, seq) if run_id else None
-        except Missing:
-            page = None
-        if page is None or seq > page.last or page.start > seq + 1:
-            return latest, 0, last
-        if page.end is None or seq < page.last:
-            return turn, seq, None
-        return (turn + 1, 0, None) if turn < latest else None
-
-    async def _events(
-        self, session: Session, turn: int, after: int, asked: str | None
-    ) -> AsyncGenerator[bytes, None]:
+    async def _events(self, session: Session, start: Start) -> AsyncGenerator[bytes, None]:
         encoder = BondEventStream()
         retry = self._service.config.retry_ms
         first = b"" if retry is None else b"retry: %d\n" % retry
-        expected = after + 1
-        async for page in self._service.runs.follow(session.turns[turn - 1] or "", after):
-            if asked is not None or page.start > expected:
-                missed = event_id(turn, expected - 1) if asked is None else asked
-                yield first + encoder.gap(missed, event_id(turn, page.start))
-                first, asked = b"", None
-            yield first + encoder.encode(turn, page.start, page.entries)
-            first = b""
-            expected = page.start + len(page.entries)
+        async with aclosing(pages(self._service.runs, session, start)) as following:
+            async for gap, page in following:
+                if gap is not None:
+                    yield first + encoder.gap(gap)
+                    first = b""
+                yield first + encoder.encode(start.turn, page.start, page.entries)
+                first = b""

@@ -1,25 +1,30 @@
 """One WebSocket, many turns: what the client says is heard while the agent speaks.
 
-One task receives, one answers the prompts in their order, one pings in silence. The first to end
-ends the others, and the connection.
+One task receives, one answers the prompts in their order, one pings in silence, one waits for the
+server to stop. The first to end ends the others, and the connection.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any
 from uuid import uuid4
 
 from ..asgi import WebSocket, silence
 from ..dialects.base import WebSocketDialect
-from ..dialects.bond import parse_event_id
-from ..errors import BadRequest, ClientDisconnected, TooManyRuns
+from ..errors import BadRequest, ClientDisconnected, LogError, TooManyRuns
 from ..events import Entry, entry
 from ..inputs import AnswerMessage, CancelMessage, PromptMessage, ResumeMessage
+from ..middleware.backpressure import SLOW
 from ..sessions import Session
+from .following import Start, find_start, pages
 from .service import Service
 
+log = logging.getLogger("asgi_agent")
+
 QUEUED_PROMPTS = 16
+RESTARTING = 4503  # a close code of ours, after HTTP's 503 Service Unavailable: come again later
 
 
 class Conversation:
@@ -37,12 +42,19 @@ class Conversation:
         self._asked: asyncio.Queue[PromptMessage | ResumeMessage] = asyncio.Queue(QUEUED_PROMPTS)
         self._is_beginning = False  # a prompt has left the queue, and its turn has not begun
         self._cancel_next = False
+        self._idle = asyncio.Event()  # everything that was to be told has been told
+        self._idle.set()
         self._heard: Callable[[], None] = lambda: None
 
     async def serve(self) -> None:
         """Accept the connection, and serve it until either side ends it."""
-        await self._socket.accept()
-        tasks = [asyncio.create_task(each()) for each in (self._listen, self._answer, self._ping)]
+        with suppress(ClientDisconnected):
+            await self._socket.accept()
+            await self._converse()
+
+    async def _converse(self) -> None:
+        work = (self._listen, self._answer, self._ping, self._end_with_server)
+        tasks = [asyncio.create_task(each()) for each in work]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -52,7 +64,7 @@ class Conversation:
             await self._socket.close()
         for task in tasks:
             with suppress(asyncio.CancelledError, ClientDisconnected):
-                task.result()
+                task.result()  # raises what should not have happened
 
     async def _listen(self) -> None:
         while True:
@@ -76,11 +88,11 @@ class Conversation:
                     self._cancel_next = True  # a prompt and its cancel may arrive together
                 else:
                     raise BadRequest("Nothing is running.")
-            case AnswerMessage(id=question_id, value=value):
+            case AnswerMessage() as answer:
                 if run is None:
                     raise BadRequest("Nobody has asked this question.")
-                run.dialogue.answer(question_id, value)
-            case PromptMessage() | ResumeMessage() as asked:
+                run.dialogue.answer(answer.id, answer.value)
+            case asked:
                 try:
                     self._asked.put_nowait(asked)
                 except asyncio.QueueFull:
@@ -90,14 +102,22 @@ class Conversation:
         while True:
             asked = await self._asked.get()
             self._is_beginning = True
+            self._idle.clear()
             try:
                 if isinstance(asked, PromptMessage):
                     await self._start(asked)
                 else:
                     await self._resume(asked)
             except (BadRequest, TooManyRuns) as error:
-                self._is_beginning = self._cancel_next = False
-                await self._send(self._dialect.refuse(str(error)))
+                await self._refuse(str(error))
+            except LogError:
+                log.exception("The event log failed")
+                await self._refuse("The event log cannot be reached.")
+            self._idle.set()
+
+    async def _refuse(self, why: str) -> None:
+        self._is_beginning = self._cancel_next = False
+        await self._send(self._dialect.refuse(why))
 
     async def _start(self, asked: PromptMessage) -> None:
         history = None
@@ -106,23 +126,32 @@ class Conversation:
         session = await self._service.sessions.create_session(
             asked.prompt, history, asked.session_id or self._session_id, self._principal
         )
-        await self._tell(session, len(session.turns), 0)
+        await self._tell(session, Start(len(session.turns)))
 
     async def _resume(self, asked: ResumeMessage) -> None:
         session = await self._service.sessions.get_session(asked.session_id)
-        turn, after = parse_event_id(asked.last_event_id) or (len(session.turns), 0)
-        if turn > len(session.turns) or session.turns[turn - 1] is None:
-            raise BadRequest("Unknown event ID")
-        await self._tell(session, turn, after)
+        start = await find_start(self._service.runs, session, asked.last_event_id)
+        if start is None:
+            raise BadRequest("Nothing follows this event ID.")
+        await self._tell(session, start)
 
-    async def _tell(self, session: Session, turn: int, after: int) -> None:
+    async def _tell(self, session: Session, start: Start) -> None:
         self._current = session
         if self._cancel_next and session.run is not None:
             session.run.cancel()
         self._is_beginning = self._cancel_next = False
-        async for page in self._service.runs.follow(session.turns[turn - 1] or "", after):
-            for seq, kept in enumerate(page.entries, page.start):
-                await self._tell_entry(entry(seq, kept))
+        has_ended = False
+        async with aclosing(pages(self._service.runs, session, start)) as following:
+            async for gap, page in following:
+                if gap is not None:
+                    await self._tell_entry(entry(0, gap))
+                for seq, kept in enumerate(page.entries, page.start):
+                    await self._tell_entry(entry(seq, kept))
+                has_ended = page.is_end
+        if not has_ended:
+            # It did not read for too long, or what it read was deleted. An end without a terminal
+            # event means "come again"; on a WebSocket only the close can say so.
+            await self._socket.close(SLOW, "cut off: reconnect and resume")
 
     async def _tell_entry(self, said: Entry) -> None:
         for message in self._dialect.messages(said):
@@ -135,6 +164,12 @@ class Conversation:
                 await due.wait()
                 due.clear()
                 await self._send(self._dialect.ping)
+
+    async def _end_with_server(self) -> None:
+        # Hosts tell an open WebSocket nothing when they stop, and some wait until it is closed.
+        await self._service.runs.drained.wait()
+        await self._idle.wait()
+        await self._socket.close(RESTARTING, "the server is shutting down")
 
     async def _send(self, message: str | bytes) -> None:
         self._heard()

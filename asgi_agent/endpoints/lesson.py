@@ -1,13 +1,17 @@
 """The routes of the lesson: a message in, and its answer back, whole or as an event stream."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-from ..asgi import ASGIApp, EventStream, JSONResponse
-from ..dialects.lesson import LessonEventStream, error
-from ..events import Complete
+from ..asgi import ASGIApp, EventStream, JSONResponse, UntilDisconnect
+from ..dialects.lesson import CUT_OFF, FAILURE, LessonEventStream, error
+from ..errors import ClientDisconnected
+from ..events import Complete, scrub
 from ..events import Error as RunError
 from ..inputs import ChatRequest
+from ..runs import Run
 from ..sessions import Session
+from .following import Start, pages
 from .service import Request, Service
 
 
@@ -21,21 +25,27 @@ class LessonEndpoints:
         """POST /api/chat: the whole answer at once."""
         session = await self._start(request)
         run = session.run
-        async for _ in self._service.runs.follow(session.turns[-1] or ""):
-            pass
-        outcome = run.outcome if run else None
-        if isinstance(outcome, Complete):
-            reply = outcome.data if isinstance(outcome.data, str) else ""
-            return JSONResponse({"reply": reply, "conversation_id": session.session_id})
-        said = outcome.error if isinstance(outcome, RunError) else "The run was cancelled."
-        status, body = error(500, said)
+        async with UntilDisconnect(request.receive) as client:
+            client.watch()
+            following = self._service.runs.follow(session.turns[-1] or "")
+            async with aclosing(following):
+                async for _ in following:
+                    pass
+        if client.gone:
+            raise ClientDisconnected("the client left before the answer was whole")
+        if run and isinstance(run.outcome, Complete):
+            answer = {"reply": _reply(run, run.outcome), "conversation_id": session.session_id}
+            return JSONResponse(answer)
+        failed = run and isinstance(run.outcome, RunError) and run.outcome.error
+        status, body = error(500, failed or "The run was cancelled.")
         return JSONResponse(body, status)
 
     async def stream(self, request: Request) -> ASGIApp:
         """POST /api/chat/stream and /api/agent/stream: the answer as it comes."""
         session = await self._start(request)
-        events = self._events(session.turns[-1] or "", len(session.turns))
-        return EventStream(events, heartbeat=self._service.config.heartbeat_seconds)
+        events = self._events(session, Start(len(session.turns)))
+        heartbeat = self._service.config.heartbeat_seconds
+        return EventStream(events, heartbeat=heartbeat, failure=lambda _: FAILURE)
 
     async def _start(self, request: Request) -> Session:
         asked = await request.json(ChatRequest, self._service.config.max_body_bytes)
@@ -46,7 +56,19 @@ class LessonEndpoints:
             request.principal,
         )
 
-    async def _events(self, run_id: str, turn: int) -> AsyncGenerator[bytes, None]:
+    async def _events(self, session: Session, start: Start) -> AsyncGenerator[bytes, None]:
         encoder = LessonEventStream()
-        async for page in self._service.runs.follow(run_id):
-            yield encoder.encode(turn, page.start, page.entries)
+        has_ended = False
+        async with aclosing(pages(self._service.runs, session, start)) as following:
+            async for gap, page in following:
+                if gap is not None:
+                    yield encoder.encode(start.turn, 0, [gap])
+                yield encoder.encode(start.turn, page.start, page.entries)
+                has_ended = page.is_end
+        if not has_ended:
+            yield CUT_OFF.encode()
+
+
+def _reply(run: Run, outcome: Complete) -> str:
+    said = outcome.data if isinstance(outcome.data, str) else run.output.decode("utf-8", "ignore")
+    return scrub(said)

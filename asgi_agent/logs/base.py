@@ -23,6 +23,11 @@ class Page(NamedTuple):
     lease: float | None  # seconds its owner has left, < 0 if it is lost; None: nobody owns it
     meta: bytes
 
+    @property
+    def is_end(self) -> bool:
+        """Whether the run has ended with the last of these entries."""
+        return self.end is not None and self.start + len(self.entries) > self.last
+
 
 class EventLog(Protocol):
     """A store. Every method may raise `Unavailable`."""

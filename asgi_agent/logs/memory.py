@@ -127,7 +127,7 @@ class MemoryLog:
 def _is_repeated(kept: _Run, at: int, count: int, end: str | None) -> bool:
     if count == 0:
         return end is not None and end == kept.end and at == kept.last
-    return at < kept.last and at + count <= kept.last
+    return at + count <= kept.last and (end is None or end == kept.end)
 
 
 def _wake(kept: _Run) -> None:

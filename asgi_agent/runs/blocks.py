@@ -16,6 +16,11 @@ class Blocks:
         self._tool_id: str | None = None  # whose call the open block is
         self._next = 0
 
+    @property
+    def in_text(self) -> bool:
+        """Whether a text delta can be logged as it is."""
+        return self._open is not None and self._open.kind == Text.type
+
     def admit(self, event: AgentEvent) -> list[AgentEvent]:
         """What to log for `event`: itself, after the block events that its place needs."""
         match event:

@@ -8,27 +8,32 @@ from uuid import uuid4
 from ..errors import AlreadyAnswered, BadRequest, UnknownQuestion
 from ..events import AgentEvent, Approval, ClientTool, Question
 
-INBOX_MESSAGES = 1024  # what a client may send before the agent has read any of it
+INBOX_MESSAGES = 1024  # what a client may send before the agent has read any of it, ...
+INBOX_BYTES = 8 << 20  # ... and how much of it may be sound
 
 
 class Inbox:
     """What the client sends while the run goes on, in order. It has no end of its own."""
 
     def __init__(self) -> None:
-        self._messages: asyncio.Queue[Any] = asyncio.Queue(INBOX_MESSAGES)
+        self._messages: asyncio.Queue[Any] = asyncio.Queue()
+        self._bytes = 0
 
     def put(self, message: Any) -> None:
         """Add a message. Raises `BadRequest` if the agent has left too many unread."""
-        try:
-            self._messages.put_nowait(message)
-        except asyncio.QueueFull:
-            raise BadRequest("The agent does not read its messages.") from None
+        size = self._bytes + _size(message)
+        if self._messages.qsize() >= INBOX_MESSAGES or size > INBOX_BYTES:
+            raise BadRequest("The agent does not read its messages.")
+        self._bytes = size
+        self._messages.put_nowait(message)
 
     def __aiter__(self) -> "Inbox":
         return self
 
     async def __anext__(self) -> Any:
-        return await self._messages.get()
+        message = await self._messages.get()
+        self._bytes -= _size(message)
+        return message
 
 
 class Dialogue:
@@ -59,6 +64,7 @@ class Dialogue:
         """Note what the agent itself has said that wants an answer. It comes to the inbox."""
         if isinstance(event, ClientTool | Question | Approval):
             self._open[event.id] = event
+            self._answered.discard(event.id)  # an agent may ask under the same ID again
 
     def answer(self, question_id: str, value: Any) -> None:
         """Answer a question. Raises `UnknownQuestion` or `AlreadyAnswered`."""
@@ -76,10 +82,13 @@ class Dialogue:
 
     async def _wait_for(self, question: Question | Approval) -> Any:
         self._answers[question.id] = asyncio.get_running_loop().create_future()
-        self._open[question.id] = question
-        self._say(question)
         try:
+            self._say(question)
             return await self._answers[question.id]
         finally:
             self._answers.pop(question.id, None)
             self._open.pop(question.id, None)
+
+
+def _size(message: Any) -> int:
+    return len(message) if isinstance(message, bytes) else 0

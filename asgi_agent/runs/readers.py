@@ -1,15 +1,17 @@
 """The followers of a run on this worker, and how far it may be ahead of the slowest of them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class Reader:
     """One follower: what it has still to read of what was said since it came."""
 
-    def __init__(self) -> None:
+    def __init__(self, joined: int, wake: Callable[[], None], now: float) -> None:
+        self.joined = joined  # the newest entry then; what is older has been said without it
+        self.wake = wake
         self.unread = 0  # bytes
-        self.read_at = 0.0  # when it last read, on the event loop's clock
+        self.since = now  # when it last read, or there was something to read again
         self.is_cut_off = False
 
 
@@ -26,10 +28,9 @@ class Readers:
     def __len__(self) -> int:
         return len(self._all)
 
-    def attach(self) -> Reader:
-        """A new follower."""
-        reader = Reader()
-        reader.read_at = asyncio.get_running_loop().time()
+    def attach(self, last: int, wake: Callable[[], None]) -> Reader:
+        """A new follower, who comes when `last` is the newest entry, and can be woken."""
+        reader = Reader(last, wake, _now())
         self._all.add(reader)
         return reader
 
@@ -42,15 +43,28 @@ class Readers:
                 self._deserted()
 
     def written(self, size: int) -> None:
-        """The run has said `size` bytes more."""
+        """The run says `size` bytes more."""
         for reader in self._all:
+            if not reader.unread:
+                reader.since = _now()
             reader.unread += size
 
-    def read(self, reader: Reader, size: int) -> None:
-        """The follower has taken `size` bytes, some of which may be older than it is."""
-        reader.unread = max(0, reader.unread - size)
-        reader.read_at = asyncio.get_running_loop().time()
+    def read(self, reader: Reader, start: int, entries: Sequence[bytes]) -> None:
+        """The follower has taken these entries, which are numbered from `start`."""
+        new = entries if start > reader.joined else entries[reader.joined + 1 - start :]
+        reader.unread = max(0, reader.unread - sum(map(len, new)))
+        reader.since = _now()
         self.release()
+
+    def caught_up(self, reader: Reader) -> None:
+        """The follower has all there is, be it that some of it was kept no longer."""
+        reader.unread = 0
+        self.release()
+
+    def wake(self) -> None:
+        """Wake all followers: the run has ended, whether or not the log could tell them."""
+        for reader in self._all:
+            reader.wake()
 
     def release(self) -> None:
         """Let a `room` that is under way look again."""
@@ -59,21 +73,28 @@ class Readers:
     @property
     def is_full(self) -> bool:
         """Whether some follower is so far behind that the run has to wait."""
-        return any(reader.unread > self._lead_bytes for reader in self._all)
+        return any(self._lags(reader) for reader in self._all)
 
     async def room(self) -> None:
-        """Wait until somebody has read on, or was cut off for not reading."""
+        """Where it `is_full`, wait until somebody has read on, or was cut off for not reading."""
+        since = min(reader.since for reader in self._all if self._lags(reader))
         self._progress.clear()
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout_at(since + self._patience):
                 await self._progress.wait()
         except TimeoutError:
-            self._cut_off()
+            self._cut_off(_now())
 
-    def _cut_off(self) -> None:
+    def _lags(self, reader: Reader) -> bool:
+        return reader.unread > self._lead_bytes
+
+    def _cut_off(self, now: float) -> None:
         # Nothing is lost: what the follower has not read stays in the log, and it can come back.
-        latest = asyncio.get_running_loop().time() - self._patience
         for reader in list(self._all):
-            if reader.unread > self._lead_bytes and reader.read_at <= latest:
+            if self._lags(reader) and reader.since + self._patience <= now:
                 reader.is_cut_off = True
-                self._all.remove(reader)
+                self.detach(reader)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -8,12 +8,23 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from time import perf_counter
 
 from ..agents import Agent, Turn
 from ..config import ServerConfig
 from ..errors import AgentError, LogError
-from ..events import AgentEvent, Cancelled, Complete, Error, Terminal, Text, encode, scrub
+from ..events import (
+    AgentEvent,
+    Cancelled,
+    Complete,
+    Error,
+    Terminal,
+    Text,
+    encode,
+    encode_text,
+    scrub,
+)
 from ..logs import EventLog
 from ..stepper import WAITING, Stepper
 from .blocks import Blocks
@@ -44,7 +55,7 @@ class Run:
 
     def __init__(self, run_id: str, eventlog: EventLog, config: ServerConfig) -> None:
         self.id = run_id
-        self.dialogue = Dialogue(self._say)
+        self.dialogue = Dialogue(self._say_meanwhile)
         self.readers = Readers(config.lead_bytes, config.patience, self._deserted)
         self.outcome: Terminal | None = None
         self.ended = asyncio.Event()
@@ -58,7 +69,9 @@ class Run:
         self._batch: list[bytes] = []
         self._batch_bytes = 0
         self._said_bytes = 0
-        self._last = 0
+        self._in_doubt: list[bytes] = []  # a batch of which the log may have, or not, each entry
+        self._grace: asyncio.TimerHandle | None = None
+        self.last = 0  # the number of the newest entry that the log has acknowledged
 
     def cancel(self, reason: str | None = None) -> None:
         """End the run before its next event. The agent is cancelled where it waits."""
@@ -86,13 +99,13 @@ class Run:
             log.exception("Run %s: the event log failed", self.id)
             terminal = LOG_FAILED
         except asyncio.CancelledError:
-            terminal = self._stop or (SHUTDOWN if _is_cancelled() else FAILED)
+            terminal = SHUTDOWN if _is_cancelled() else FAILED
         except Exception:
             log.exception("Run %s: the agent failed", self.id)
             terminal = FAILED
         if timer:
             timer.cancel()
-        await self._end(terminal, ended)
+        await self._end(self._stop or terminal, ended)
         await self._close()
 
     async def _listen(self, agent: Agent, turn: Turn) -> Terminal:
@@ -103,13 +116,18 @@ class Run:
                 said = steps.step()
             except StopAsyncIteration:
                 return Complete(self._whole_output())
+            except (Exception, asyncio.CancelledError, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                # sys.exit() in a tool, say, ends the run, not the server.
+                raise RuntimeError("the agent would have ended more than itself") from error
             if said is WAITING:
                 await self._write_and_wait(steps)
                 batch_began = perf_counter()
             elif isinstance(said, Complete | Error | Cancelled):
-                return said
-            else:
-                self._say(Text(said) if isinstance(said, str) else said)
+                return self._final(said)
+            elif self._stop is None:  # the agent itself may have had the run cancelled
+                self._say_text(said) if isinstance(said, str) else self._say(said)
                 if self._batch_bytes > BATCH_BYTES or (
                     perf_counter() - batch_began > BATCH_SECONDS
                 ):
@@ -119,20 +137,39 @@ class Run:
         return self._stop
 
     async def _write_and_wait(self, steps: Stepper[AgentEvent | str]) -> None:
-        await self._write()
-        while self._stop is None and not await steps.wait():
-            await self._write()  # somebody spoke in the agent's name while it waits
+        while self._stop is None:
+            await self._write()
+            if await steps.wait():
+                return  # else somebody has spoken in the agent's name while it waits
 
     def _say(self, event: AgentEvent) -> None:
         if isinstance(event, Text):
-            if len(self.output) <= OUTPUT_BYTES:
-                self.output += scrub(event.content).encode()
+            self._keep_output(scrub(event.content))
         else:
             self.dialogue.expect(event)
         for each in self._blocks.admit(event):
-            kept = encode(each)
-            self._batch.append(kept)
-            self._batch_bytes += len(kept)
+            self._log_next(encode(each))
+
+    def _say_text(self, content: str) -> None:
+        """The same for what agents mostly say, without the steps that it does not need."""
+        kept = encode_text(content) if self._blocks.in_text else None
+        if kept is None:
+            self._say(Text(content))
+        else:
+            self._keep_output(content)
+            self._log_next(kept)
+
+    def _keep_output(self, content: str) -> None:
+        if len(self.output) <= OUTPUT_BYTES:
+            self.output += content.encode()
+
+    def _log_next(self, kept: bytes) -> None:
+        self._batch.append(kept)
+        self._batch_bytes += len(kept)
+
+    def _say_meanwhile(self, event: AgentEvent) -> None:
+        """Say something in the agent's name, which may be waiting."""
+        self._say(event)
         if self._steps is not None:
             self._steps.wake()
 
@@ -141,7 +178,11 @@ class Run:
         if self._batch:
             batch, size = self._batch, self._batch_bytes
             self._batch, self._batch_bytes = [], 0
-            await self._append(batch, size)
+            try:
+                await self._append(batch, size)
+            except LogError:
+                self._in_doubt = batch
+                raise
             limit = self._config.max_run_bytes
             if limit is not None and self._said_bytes > limit:
                 self.stop(TOO_LONG)
@@ -149,17 +190,17 @@ class Run:
             await self._pause(self.readers.room())
 
     async def _append(self, entries: list[bytes], size: int, end: str | None = None) -> None:
+        self._said_bytes += size
+        self.readers.written(size)  # before somebody can read it
         while True:
             try:
-                self._last = await self._log.append(
-                    self.id, entries, at=self._last, epoch=self._epoch, ttl=math.inf, end=end
+                self.last = await self._log.append(
+                    self.id, entries, at=self.last, epoch=self._epoch, ttl=math.inf, end=end
                 )
             except asyncio.CancelledError as cancelled:
                 self._interrupt(cancelled)  # and append again: with `at` that is safe
             else:
                 break
-        self._said_bytes += size
-        self.readers.written(size)
 
     async def _pause(self, pause: Awaitable[None]) -> None:
         """Wait for something that is not the agent, in its stead.
@@ -176,15 +217,26 @@ class Run:
             self._steps.interrupt(cancelled)
 
     async def _end(self, terminal: Terminal, ended: Callable[["Run"], None]) -> None:
-        last = [*self._batch, *map(encode, [*self._blocks.close(), terminal])]
+        last = [*self._batch, *map(encode, self._blocks.close())]
         self._batch = []
+        try:
+            last.append(encode(terminal))
+        except Exception:
+            log.exception("Run %s: its outcome is not JSON", self.id)
+            terminal = FAILED
+            last.append(encode(terminal))
         self._stop = self.outcome = terminal
         try:
+            if self._in_doubt:  # as it was sent the first time, so that the log can tell
+                await self._append(self._in_doubt, 0)
             await self._append(last, sum(map(len, last)), ENDS[terminal.type])
         except LogError:
             log.exception("Run %s: its end could not be logged", self.id)
+        if self._grace:
+            self._grace.cancel()
         ended(self)
         self.ended.set()
+        self.readers.wake()
 
     async def _close(self) -> None:
         if self._steps is None:
@@ -194,8 +246,13 @@ class Run:
                 await self._steps.aclose()
         except TimeoutError:
             log.warning("Run %s: the agent did not end within %s s", self.id, CLOSE_SECONDS)
-        except Exception:
+        except (Exception, SystemExit):
             log.exception("Run %s: the agent failed in its clean-up", self.id)
+
+    def _final(self, terminal: Terminal) -> Terminal:
+        if isinstance(terminal, Complete) and terminal.data is None and self.output:
+            return replace(terminal, data=self._whole_output())
+        return terminal
 
     def _whole_output(self) -> str | None:
         if len(self.output) > OUTPUT_BYTES:
@@ -207,8 +264,11 @@ class Run:
         grace = self._config.on_disconnect
         if self.outcome is not None or grace == "continue":
             return
+        if self._grace:
+            self._grace.cancel()  # each desertion has the whole grace
+        seconds = 0 if grace == "cancel" else grace
         loop = asyncio.get_running_loop()
-        loop.call_later(0 if grace == "cancel" else grace, self._cancel_if_deserted)
+        self._grace = loop.call_later(seconds, self._cancel_if_deserted)
 
     def _cancel_if_deserted(self) -> None:
         if not self.readers:

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 from ..agents import Agent, Message, Turn
 from ..config import ServerConfig
-from ..errors import Missing, TooManyRuns
+from ..errors import LogError, Missing, TooManyRuns
+from ..events import Terminal, encode
 from ..logs import DELETED, EventLog, Page
 from .run import SHUTDOWN, Run
 
@@ -30,6 +30,7 @@ class Runs:
         self._active: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
+        self.drained = asyncio.Event()  # no run is active, and none is taken
 
     @property
     def active_count(self) -> int:
@@ -76,32 +77,42 @@ class Runs:
         wake = asyncio.Event()
         unwatch = await self._log.watch(run_id, wake.set)
         run = self._active.get(run_id)
-        reader = run.readers.attach() if run else None
+        reader = run.readers.attach(run.last, wake.set) if run else None
         try:
             while True:
                 wake.clear()  # before the read: what comes after it sets it again
-                page = await self._read(run_id, after)
+                page = await self._read(run_id, after, run)
+                if run and page.end not in (None, DELETED):
+                    await run.ended.wait()  # whoever has read the end may begin the next turn
                 for part in split(page):
                     yield part
                     after = part.start + len(part.entries) - 1
                     if run and reader:
-                        run.readers.read(reader, sum(map(len, part.entries)))
+                        run.readers.read(reader, part.start, part.entries)
                         if reader.is_cut_off:
                             return
                 if page.end is not None and after >= page.last:
                     return
                 if after >= page.last:
+                    if run and reader:
+                        run.readers.caught_up(reader)
                     await wake.wait()
         finally:
             if run and reader:
                 run.readers.detach(reader)
             await unwatch()
 
-    async def _read(self, run_id: str, after: int) -> Page:
+    async def _read(self, run_id: str, after: int, run: Run | None) -> Page:
+        ended = run if run and run.ended.is_set() else None  # before the read
         try:
-            return await self._log.read(run_id, after, PAGE_ENTRIES)
-        except Missing:
+            page = await self._log.read(run_id, after, PAGE_ENTRIES)
+        except Missing:  # it was deleted; but how a run of ours has ended is known
+            if run and run.outcome and run.last > after:
+                return _ending(run.outcome, run.last)
             return Page(after + 1, (), after, DELETED, None, b"")
+        if ended and ended.outcome and page.end is None and not page.entries:
+            return _ending(ended.outcome, after + 1)  # this the log could not be told
+        return page
 
     async def read(self, run_id: str, after: int) -> Page:
         """How the run stands, and whether the entry after `after` is still kept. `Missing`."""
@@ -109,8 +120,17 @@ class Runs:
 
     async def delete(self, run_id: str) -> None:
         """Free all that is kept of the run. Cancel it first if it is active."""
-        with suppress(Missing):
+        try:
             await self._log.append(run_id, (), end=DELETED)
+        except Missing:
+            pass
+        except LogError:
+            log.exception("Run %s: what is kept of it could not be freed", run_id)
+
+    def reopen(self) -> None:
+        """Take new runs again after a `drain`."""
+        self._is_draining = False
+        self.drained.clear()
 
     async def drain(self, seconds: float) -> None:
         """Refuse new runs, let the active ones finish for so long, then end them."""
@@ -119,8 +139,11 @@ class Runs:
             await asyncio.wait(self._tasks, timeout=seconds)
         for run in list(self._active.values()):
             run.stop(SHUTDOWN)
+        for run in list(self._active.values()):
+            await run.ended.wait()
+        self.drained.set()
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks)  # agents clean up
 
     def _turn(
         self, run: Run, prompt: str, history: tuple[Message, ...], session_id: str, principal: Any
@@ -149,6 +172,11 @@ class Runs:
 
         log.info("Run %s: started", run.id[:8])
         await run.drive(self._agent, turn, end)
+
+
+def _ending(outcome: Terminal, seq: int) -> Page:
+    """The last page of a run of whose end the log does not know."""
+    return Page(seq, [encode(outcome)], seq, DELETED, None, b"")
 
 
 def split(page: Page) -> Iterator[Page]:

@@ -8,8 +8,7 @@ import pytest
 
 from asgi_agent.asgi import WebSocket
 from asgi_agent.asgi.types import ASGIApp, Message, Scope
-from asgi_agent.asgi.websocket import WebSocketDisconnected
-from asgi_agent.errors import ClientDisconnected
+from asgi_agent.errors import ClientDisconnected, WebSocketDisconnected
 
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 START: Message = {"type": "http.response.start", "status": 200, "headers": [EVENTS]}
