@@ -82,7 +82,10 @@ GOLDEN: list[tuple[AgentEvent, bytes]] = [
         Complete("ok", {"total_tokens": 3}, "stop"),
         b'complete\ndata: {"data": "ok", "usage": {"total_tokens": 3}, "finish_reason": "stop"}',
     ),
-    (Error("It failed.", "agent_error"), b'error\ndata: {"error": "It failed.", "code": "agent_error"}'),
+    (
+        Error("It failed.", "agent_error"),
+        b'error\ndata: {"error": "It failed.", "code": "agent_error"}',
+    ),
     (Cancelled(), b"cancelled\ndata: {}"),
     (Cancelled("deleted"), b'cancelled\ndata: {"reason": "deleted"}'),
 ]

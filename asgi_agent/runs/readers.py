@@ -23,7 +23,7 @@ class Readers:
         self._patience = patience
         self._deserted = deserted
         self._all: set[Reader] = set()
-        self._progress = asyncio.Event()
+        self._progress: asyncio.Event | None = None  # somebody has read; while `room` waits
 
     def __len__(self) -> int:
         return len(self._all)
@@ -68,7 +68,8 @@ class Readers:
 
     def release(self) -> None:
         """Let a `room` that is under way look again."""
-        self._progress.set()
+        if self._progress is not None:
+            self._progress.set()
 
     @property
     def is_full(self) -> bool:
@@ -78,17 +79,20 @@ class Readers:
     async def room(self) -> None:
         """Where it `is_full`, wait until somebody has read on, or was cut off for not reading."""
         since = min(reader.since for reader in self._all if self._lags(reader))
-        self._progress.clear()
+        self._progress = asyncio.Event()
         try:
             async with asyncio.timeout_at(since + self._patience):
                 await self._progress.wait()
         except TimeoutError:
-            self._cut_off(_now())
+            self._cut_off()
+        finally:
+            self._progress = None
 
     def _lags(self, reader: Reader) -> bool:
         return reader.unread > self._lead_bytes
 
-    def _cut_off(self, now: float) -> None:
+    def _cut_off(self) -> None:
+        now = _now()
         # Nothing is lost: what the follower has not read stays in the log, and it can come back.
         for reader in list(self._all):
             if self._lags(reader) and reader.since + self._patience <= now:

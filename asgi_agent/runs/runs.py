@@ -74,13 +74,13 @@ class Runs:
         Each page has at least one entry. It ends early where the follower was cut off because it
         did not read, or the run was deleted. Raises `Missing` if the run is not kept.
         """
-        wake = asyncio.Event()
-        unwatch = await self._log.watch(run_id, wake.set)
+        bell = Bell()
+        unwatch = await self._log.watch(run_id, bell.ring)
         run = self._active.get(run_id)
-        reader = run.readers.attach(run.last, wake.set) if run else None
+        reader = run.readers.attach(run.last, bell.ring) if run else None
         try:
             while True:
-                wake.clear()  # before the read: what comes after it sets it again
+                bell.silence()  # before the read: what comes after it rings again
                 page = await self._read(run_id, after, run)
                 if run and page.end not in (None, DELETED):
                     await run.ended.wait()  # whoever has read the end may begin the next turn
@@ -96,7 +96,7 @@ class Runs:
                 if after >= page.last:
                     if run and reader:
                         run.readers.caught_up(reader)
-                    await wake.wait()
+                    await bell.heard()
         finally:
             if run and reader:
                 run.readers.detach(reader)
@@ -179,8 +179,36 @@ def _ending(outcome: Terminal, seq: int) -> Page:
     return Page(seq, [encode(outcome)], seq, DELETED, None, b"")
 
 
+class Bell:
+    """What `asyncio.Event` does, for the one who waits, and waits for every token."""
+
+    __slots__ = ("_has_rung", "_waiter")
+
+    def __init__(self) -> None:
+        self._has_rung = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def ring(self) -> None:
+        self._has_rung = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def silence(self) -> None:
+        self._has_rung = False
+
+    async def heard(self) -> None:
+        """Wait until it has rung since it was silenced."""
+        if not self._has_rung:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+
 def split(page: Page) -> Iterator[Page]:
     """The page in parts of a size to write at once."""
+    if sum(map(len, page.entries)) < PAGE_BYTES:
+        if page.entries:
+            yield page
+        return
     first, size = 0, 0
     for index, entry in enumerate(page.entries):
         size += len(entry)
