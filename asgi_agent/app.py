@@ -1,10 +1,13 @@
 """The application: from a scope to the endpoint that answers it, in one `match`."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from signal import SIGTERM, Signals
 from typing import TypeAlias
 
+from . import playground
 from .agents import Agent
 from .agents.adapt import as_agent, name_of
 from .asgi import (
@@ -14,6 +17,7 @@ from .asgi import (
     Response,
     Scope,
     Send,
+    StopSignals,
     WebSocket,
     lifespan,
     locate,
@@ -51,6 +55,8 @@ class AgentApp:
         sessions = SessionManager(runs, config)
         self.config = config
         self.service = Service(config, runs, sessions, config.name or name_of(agent))
+        self.signals = StopSignals(self._stop)
+        self._draining: asyncio.Task[None] | None = None
         self._bond = BondEndpoints(self.service)
         self._lesson = LessonEndpoints(self.service)
         app: ASGIApp = self._serve
@@ -66,13 +72,28 @@ class AgentApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await lifespan(receive, send, shutdown=partial(self.drain, 0))
+            await lifespan(receive, send, startup=self.open, shutdown=self.close)
         else:
+            self.signals.watch()  # a mounted application, and some hosts, know no lifespan
             await self._app(scope, receive, send)
+
+    async def open(self) -> None:
+        """Take new runs, also after a `drain`: a host may start one application more than once."""
+        self.signals.watch()
+        self.service.runs.reopen()
+
+    async def close(self) -> None:
+        """End every run."""
+        self.signals.unwatch()
+        await self.drain(0)
 
     async def drain(self, seconds: float | None = None) -> None:
         """Refuse new runs, let the active ones finish for so long, then end every one of them."""
         await self.service.runs.drain(self.config.drain_seconds if seconds is None else seconds)
+
+    def _stop(self, received: Signals) -> None:
+        # Ctrl-C: a person waits. SIGTERM: a supervisor does, and gives the runs some time.
+        self._draining = asyncio.create_task(self.drain(None if received is SIGTERM else 0))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -83,12 +104,16 @@ class AgentApp:
             response = await self._answer(request, routes, tell)
             await response(scope, receive, send)
 
-    def _routes(  # noqa: PLR0911 - a table
+    def _routes(  # noqa: C901, PLR0911 - a table
         self, path: list[str]
     ) -> tuple[Mapping[str, Endpoint], Tell]:
         """The endpoints of this path by method, and how they tell an error."""
         ours, theirs = self._bond, self._lesson
         match path:
+            case []:
+                return {"GET": playground.page}, bond.error
+            case [name] if name in playground.FILES:
+                return {"GET": partial(playground.file, name=name)}, bond.error
             case ["health"]:
                 return {"GET": ours.health}, bond.error
             case ["ask"]:
@@ -162,8 +187,9 @@ def create_app(
     `middleware` wraps it, the first outermost, inside the CORS and Origin checks that
     `config.cors_origins` asks for. Runs live in the event loop that serves the first request.
     """
-    config = config or ServerConfig()
-    return AgentApp(agent, config, log or MemoryLog(config.keep_bytes), middleware)
+    config = ServerConfig() if config is None else config
+    eventlog = MemoryLog(config.keep_bytes) if log is None else log
+    return AgentApp(agent, config, eventlog, middleware)
 
 
 def _methods(routes: Mapping[str, Endpoint]) -> list[str]:

@@ -23,8 +23,8 @@ FLOORS = (  # a room is a module, or a package, right below asgi_agent
     {"agents", "logs", "sse"},
     {"asgi", "dialects", "runs"},
     {"middleware", "sessions", "testing"},
-    {"endpoints"},
-    {"app", "playground"},
+    {"endpoints", "playground"},
+    {"app"},
     {"__init__", "__main__", "compat"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

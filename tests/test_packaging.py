@@ -6,6 +6,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from asgi_agent.playground import FILES
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DIST_INFO = f"asgi_agent-{PROJECT['version']}.dist-info"
@@ -33,6 +35,11 @@ def test_every_file_of_a_package_is_in_the_wheel(wheel: ZipFile, package: str) -
     ours = {path.as_posix() for path in files if "__pycache__" not in path.parts}
     assert ours <= set(wheel.namelist())
     assert f"{directory.name}/py.typed" in ours
+
+
+def test_the_page_and_the_javascript_client_are_in_the_wheel(wheel: ZipFile) -> None:
+    served = {f"asgi_agent/playground/{name}" for name in ("page.html", *FILES)}
+    assert served <= set(wheel.namelist())
 
 
 def test_pydantic_is_all_that_must_be_installed(wheel: ZipFile) -> None:
