@@ -18,10 +18,10 @@ def as_agent(agent: Any) -> Agent:
     """
     if not callable(agent):
         raise UsageError(f"an agent is an async generator function of a Turn: {agent!r}")
-    function = agent if inspect.isroutine(agent) else type(agent).__call__
-    if inspect.isgeneratorfunction(function):
+    functions = (agent, type(agent).__call__)  # it may be an object with a `__call__` of its own
+    if any(map(inspect.isgeneratorfunction, functions)):
         raise UsageError(f"an agent is an async generator function, with `async def`: {agent!r}")
-    if inspect.iscoroutinefunction(function):
+    if any(map(inspect.iscoroutinefunction, functions)):
         return _say_result(agent)
     return cast(Agent, agent)
 

@@ -22,8 +22,8 @@ from asgi_agent.events import (
     ToolDelta,
     ToolExec,
     ToolResult,
-    decode,
     encode,
+    entry,
 )
 from asgi_agent.testing import run
 
@@ -338,8 +338,7 @@ def test_every_prompt_has_an_answer_that_can_be_kept(prompt: str) -> None:
     called = {event.id for event in client.heard if isinstance(event, ToolDelta)}
     assert called == {event.id for event in client.heard if isinstance(event, ToolResult)}
     for event in client.heard:
-        name, _, content = encode(event).partition(b" ")
-        assert isinstance(decode(name.decode(), content), type(event))
+        assert isinstance(entry(1, encode(event)).event, type(event))
 
 
 def test_the_words_make_the_text_again_and_each_is_said_by_itself() -> None:
