@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
+
+import trustme
 
 ROOT = Path(__file__).parents[1]
 UVICORN = ("uvicorn", "--no-access-log", "--timeout-graceful-shutdown", "3")
@@ -65,6 +68,19 @@ def serve(
     bind = ("--bind", f"127.0.0.1:{port}") if host == "hypercorn" else ("--port", str(port))
     with run([sys.executable, "-m", *HOSTS[host], *bind, *options, app], port, scheme) as served:
         yield served
+
+
+@contextmanager
+def serve_http_2(app: str, directory: Path) -> Iterator[tuple[Served, ssl.SSLContext]]:
+    """Serve `app` over HTTP/2 and TLS, and tell how to trust its certificate."""
+    authority = trustme.CA()
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    pem = directory / "server.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    options = ("--certfile", str(pem), "--keyfile", str(pem))
+    with serve(app, "hypercorn", *options, scheme="https") as served:
+        yield served, trusting
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The routes of Bond's server, and what steers a run: cancel, answer, history, delete."""
 
 import json
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -12,6 +13,10 @@ from ..inputs import AnswerRequest, AskRequest, HealthResponse, SessionResponse
 from ..sessions import Session
 from .following import Start, find_start, pages
 from .service import Request, Service
+
+# An event stream that nothing paces ends after so much, between two events, and its client comes
+# back for the rest: what waits in the host for one client has a bound.
+UNPACED_BYTES = 4 << 20
 
 
 class BondEndpoints:
@@ -51,7 +56,9 @@ class BondEndpoints:
         if start is None:
             return Response(status=204)
         heartbeat = self._service.config.heartbeat_seconds
-        events = self._events(session, start)
+        # Hosts may take all that is sent over HTTP/2, whatever the client reads.
+        is_paced = request.scope.get("http_version", "1.1").startswith("1")
+        events = self._events(session, start, math.inf if is_paced else UNPACED_BYTES)
         return EventStream(events, heartbeat=heartbeat, failure=lambda _: FAILURE)
 
     async def cancel(self, _: Request, session_id: str) -> ASGIApp:
@@ -90,14 +97,18 @@ class BondEndpoints:
         await self._service.sessions.remove_session(session_id)
         return Response(status=204)
 
-    async def _events(self, session: Session, start: Start) -> AsyncGenerator[bytes, None]:
+    async def _events(
+        self, session: Session, start: Start, limit: float
+    ) -> AsyncGenerator[bytes, None]:
         encoder = BondEventStream()
         retry = self._service.config.retry_ms
         first = b"" if retry is None else b"retry: %d\n" % retry
         async with aclosing(pages(self._service.runs, session, start)) as following:
             async for gap, page in following:
-                if gap is not None:
-                    yield first + encoder.gap(gap)
-                    first = b""
-                yield first + encoder.encode(start.turn, page.start, page.entries)
+                told = b"" if gap is None else encoder.gap(gap)
+                part = first + told + encoder.encode(start.turn, page.start, page.entries)
+                yield part
                 first = b""
+                limit -= len(part)
+                if limit <= 0:
+                    return

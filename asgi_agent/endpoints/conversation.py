@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing, suppress
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 from ..asgi import WebSocket, silence
@@ -22,6 +22,8 @@ from .following import Start, find_start, pages
 from .service import Service
 
 log = logging.getLogger("asgi_agent")
+
+Asked: TypeAlias = PromptMessage | ResumeMessage
 
 QUEUED_PROMPTS = 16
 RESTARTING = 4503  # a close code of ours, after HTTP's 503 Service Unavailable: come again later
@@ -39,7 +41,8 @@ class Conversation:
         self._principal = principal
         self._session_id = str(uuid4())  # of prompts that name none: this connection's own
         self._current: Session | None = None
-        self._asked: asyncio.Queue[PromptMessage | ResumeMessage] = asyncio.Queue(QUEUED_PROMPTS)
+        self._asked: asyncio.Queue[tuple[Asked, int]] = asyncio.Queue(QUEUED_PROMPTS)
+        self._asked_size = 0  # of the messages that wait, so that few large ones are too many too
         self._is_beginning = False  # a prompt has left the queue, and its turn has not begun
         self._cancel_next = False
         self._idle = asyncio.Event()  # everything that was to be told has been told
@@ -93,14 +96,19 @@ class Conversation:
                     raise BadRequest("Nobody has asked this question.")
                 run.dialogue.answer(answer.id, answer.value)
             case asked:
-                try:
-                    self._asked.put_nowait(asked)
-                except asyncio.QueueFull:
-                    raise BadRequest("Too many prompts are waiting.") from None
+                self._queue(asked, len(message))
+
+    def _queue(self, asked: Asked, size: int) -> None:
+        is_too_much = self._asked_size + size > self._service.config.max_message_bytes
+        if self._asked.full() or (self._asked_size and is_too_much):
+            raise BadRequest("Too many prompts are waiting.")
+        self._asked.put_nowait((asked, size))
+        self._asked_size += size
 
     async def _answer(self) -> None:
         while True:
-            asked = await self._asked.get()
+            asked, size = await self._asked.get()
+            self._asked_size -= size
             self._is_beginning = True
             self._idle.clear()
             try:

@@ -6,33 +6,27 @@ from collections.abc import AsyncGenerator, Iterator
 
 import httpx
 import pytest
-import trustme
 
 from asgi_agent.sse import Event, EventStreamDecoder
-from tests.serving import Served, serve
+from tests.serving import Served, serve_http_2
 
 WORDS = ["You ", "said: ", "Hello! "]
 
 
 @pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, ssl.SSLContext]]:
+    with serve_http_2("tests.clients.apps:app", tmp_path_factory.mktemp("tls")) as hosted:
+        yield hosted
 
 
-@pytest.fixture(scope="module")
-def served(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    pem = tmp_path_factory.mktemp("certificate") / "server.pem"
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
-    options = ("--certfile", str(pem), "--keyfile", str(pem))
-    with serve("tests.clients.apps:app", "hypercorn", *options, scheme="https") as served:
-        yield served
+@pytest.fixture
+def served(hosted: tuple[Served, ssl.SSLContext]) -> Served:
+    return hosted[0]
 
 
-@pytest.fixture(scope="module")
-def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
+@pytest.fixture
+def trusting(hosted: tuple[Served, ssl.SSLContext]) -> ssl.SSLContext:
+    return hosted[1]
 
 
 def test_an_event_stream_over_http_2_ends_with_its_answer(

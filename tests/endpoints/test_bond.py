@@ -10,7 +10,7 @@ from asgi_agent import Turn
 from asgi_agent.errors import SlowClient
 from asgi_agent.events import Approval, Complete
 from asgi_agent.sse import Event
-from asgi_agent.testing import Response, Server, run, settle
+from asgi_agent.testing import Behaviour, Response, Server, run, settle
 from tests.endpoints.serving_agents import (
     FOREVER,
     app_of,
@@ -289,6 +289,28 @@ def test_b5_whoever_comes_back_reads_exactly_the_rest() -> None:
             assert [json.loads(each.data)["content"] for each in seen if each.event == "text"] == [
                 f"{number} " for number in range(8)
             ]
+
+    run(main())
+
+
+def test_b12_over_http_2_where_nothing_may_pace_it_a_long_stream_is_read_in_parts() -> None:
+    async def verbose(turn: Turn) -> Any:
+        for _ in range(60):
+            yield "x" * 100_000
+
+    async def main() -> None:
+        async with serving(
+            app_of(verbose), behaviour=Behaviour(scope={"http_version": "2"})
+        ) as server:
+            await ask(server, "x")
+            first = await read(server)
+            assert 4 << 20 < sum(len(event.data) for event in first) < 5 << 20
+            rest = await read(server, last=first[-1].id)
+            assert ids(first + rest) == [f"1-{seq}" for seq in range(1, 64)]
+            assert kinds(rest)[-1] == "complete"
+            assert "complete" not in kinds(first)
+            again = await server.request("GET", "/stream/s", headers={"last-event-id": "1-63"})
+            assert again.status == 204
 
     run(main())
 

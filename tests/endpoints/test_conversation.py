@@ -97,6 +97,25 @@ def test_prompts_that_come_too_early_wait_in_their_order() -> None:
     run(main())
 
 
+def test_prompts_that_wait_are_limited_by_their_size_too() -> None:
+    async def main() -> None:
+        app = app_of(counter, max_message_bytes=100)
+        async with serving(app) as server, server.websocket("/ws") as session:
+            await session.send_json({"prompt": "2"})
+            await settle()
+            for size in (50, 30, 30, 20):  # the third is too much, and the fourth is not
+                await session.send_text('{"prompt": "1"}'.ljust(size))
+            messages = [each for _ in range(4) for each in await turn_of(session)]
+            assert text_of(messages) == "0 1 0 0 0 "
+            refused = {"t": "error", "error": "Too many prompts are waiting."}
+            assert [each for each in messages if each["t"] == "error"] == [refused]
+
+            await session.send_text('{"prompt": "1"}'.ljust(100))  # alone, it may be as large
+            assert text_of(await turn_of(session)) == "0 "
+
+    run(main())
+
+
 def test_too_many_prompts_are_refused() -> None:
     async def main() -> None:
         async with serving(app_of(silent)) as server, server.websocket("/ws") as session:

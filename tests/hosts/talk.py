@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from h2.connection import H2Connection
+from h2.events import ResponseReceived
 from websockets.sync.client import ClientConnection, connect
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, TextMessage
@@ -160,6 +163,30 @@ def listen(
             if reset:  # closing then sends RST in place of FIN
                 linger = struct.pack("ii", 1, 0)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+@contextmanager
+def unread_http_2(url: str, trusting: ssl.SSLContext) -> Iterator[None]:
+    """A GET over HTTP/2 whose client never widens the window of 65,535 bytes that it has to begin.
+
+    RFC 9113, 6.9.2. httpx widens it by 16 MiB, and then it is TCP that holds the server back.
+    """
+    parts = urlsplit(url)
+    trusting.set_alpn_protocols(["h2"])
+    protocol = H2Connection()
+    protocol.initiate_connection()
+    head = [(":method", "GET"), (":scheme", parts.scheme), (":authority", parts.netloc)]
+    protocol.send_headers(1, [*head, (":path", parts.path)], end_stream=True)
+    with (
+        socket.create_connection((parts.hostname or "", parts.port or 0), SECONDS) as bare,
+        trusting.wrap_socket(bare, server_hostname=parts.hostname) as connection,
+    ):
+        connection.sendall(protocol.data_to_send())
+        begun = False
+        while not begun:
+            events = protocol.receive_data(connection.recv(1 << 16))
+            begun = any(isinstance(event, ResponseReceived) for event in events)
+        yield
 
 
 # ── WebSockets ───────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.hosts import talk
-from tests.serving import HOSTS, Served, serve
+from tests.serving import HOSTS, Served, serve, serve_http_2
 
 MB = 1 << 20
 
@@ -61,6 +62,23 @@ def test_b12_a_client_that_stops_reading_costs_the_server_little(
         assert json.loads(gap.data)["name"] == "gap"
         assert json.loads(complete.data) == {"data": "dry"}
         client.delete(f"/sessions/{session_id}")
+
+
+def test_b12_over_http_2_a_client_that_stops_reading_costs_the_server_little(
+    tmp_path: Path,
+) -> None:
+    session_id = str(uuid4())
+    with (
+        serve_http_2("tests.hosts.apps:app", tmp_path) as (served, trusting),
+        talk.browse(f"{served.url}/impatient") as client,
+    ):
+        talk.hear(client, talk.ask(client, "flood 20"))  # what is allocated once, is now
+        stream_url = talk.ask(client, "flood 300", session_id)
+        with growth_of(served) as grown, talk.unread_http_2(stream_url, trusting):
+            talk.witnessed(served.url, f"ended {session_id}", seconds=20)
+        assert grown() < 16 * MB
+        gap, *_, complete = talk.hear(client, f"/stream/{session_id}", after="1-2")
+        assert (gap.event, complete.event) == ("data", "complete")  # the run went on without it
 
 
 @pytest.mark.parametrize("message", ["x" * (1 << 16), b"x" * (1 << 16)], ids=["text", "binary"])
