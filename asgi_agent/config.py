@@ -32,6 +32,7 @@ class ServerConfig:
 
     max_body_bytes: int = MIB
     max_message_bytes: int = MIB
+    max_history_bytes: int = 4 * MIB  # that a session remembers; the oldest messages go first
     lead_bytes: int = MIB  # how far a run may be ahead of a follower
     keep_bytes: int = 8 * MIB  # of each run in the memory log; the oldest entries go first
     max_run_bytes: int | None = None
@@ -61,5 +62,6 @@ class ServerConfig:
 _POSITIVE = (
     *("session_timeout_seconds", "max_concurrent_sessions", "max_idle_sessions"),
     *("max_run_seconds", "heartbeat_seconds", "ping_seconds", "max_body_bytes"),
-    *("max_message_bytes", "lead_bytes", "keep_bytes", "max_run_bytes", "patience", "max_streams"),
+    *("max_message_bytes", "max_history_bytes"),
+    *("lead_bytes", "keep_bytes", "max_run_bytes", "patience", "max_streams"),
 )

@@ -108,8 +108,6 @@ class AlreadyAnswered(BadRequest):
 class TooManyRuns(AsgiAgentError):
     """The server is full, or is shutting down; a later attempt may succeed."""
 
-    status = 503
-
     def __init__(self, message: str, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after  # RFC 9110, 10.2.3: seconds

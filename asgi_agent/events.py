@@ -15,6 +15,8 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from pydantic_core import to_jsonable_python
 
+from .errors import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -223,6 +225,8 @@ def encode(event: AgentEvent) -> bytes:
     """The event as the log keeps it."""
     if isinstance(event, Text | Thinking) and event.content.isascii():
         return _delta(event.type, event.content)
+    if type(event) not in _FIELDS:
+        raise UsageError(f"an agent says str or events, not {type(event).__name__}")
     content = {
         key: value
         for key, is_optional in _FIELDS[type(event)]
@@ -269,8 +273,9 @@ def to_json(value: Any) -> bytes:
     """The value as JSON in ASCII that every client can read, whatever the agent has put in it.
 
     NaN and the infinities, which JSON has not (RFC 8259, 6), become null, as in JavaScript. Lone
-    surrogates (8.2: "unpredictable") become U+FFFD. Dates, models, dataclasses, bytes and the like
-    become what pydantic makes of them; anything else becomes its `str`.
+    surrogates (8.2: "unpredictable") become U+FFFD. Dates, models, dataclasses and the like become
+    what pydantic makes of them, bytes base64url (RFC 4648, 5); anything else becomes its `str`.
+    Raises `ValueError` for an integer of more digits than Python writes.
     """
     try:
         text = json.dumps(value, allow_nan=False)

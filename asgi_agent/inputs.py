@@ -28,6 +28,10 @@ class HistoryMessage(BaseModel):
     role: str
     content: Any
 
+    @property
+    def is_text(self) -> bool:
+        return isinstance(self.content, str)
+
 
 class AskRequest(BaseModel):
     """POST /ask: start a turn of a new conversation, or of the one that `session_id` names."""
@@ -70,10 +74,10 @@ class ChatRequest(BaseModel):
 
     @model_validator(mode="after")
     def _has_a_prompt(self) -> "ChatRequest":
-        if self.message is None and not (
-            self.messages and isinstance(self.messages[-1].content, str)
-        ):
+        if self.message is None and self.messages is None:
             raise PydanticCustomError("missing", "message: Field required")
+        if self.message is None and self.messages and not self.messages[-1].is_text:
+            raise PydanticCustomError("string_type", "messages: the last content has to be text")
         return self
 
     @property
@@ -136,17 +140,25 @@ M = TypeVar("M", bound=BaseModel)
 def parse(model: type[M], body: bytes | str) -> M:
     """The input as this model, or `InvalidInput`. Deep nesting is refused, not followed."""
     try:
-        return model.model_validate_json(body)
+        parsed = model.model_validate_json(body)
     except ValidationError as error:
         # Without the input: what a client sent by mistake need not come back into its logs.
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         raise InvalidInput(problems) from error
+    try:
+        # RFC 8259, 6: "Numeric values that cannot be represented in the grammar below (such as
+        # Infinity and NaN) are not permitted." The model takes them where any value may stand.
+        from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        problem = {"type": "json_invalid", "loc": (), "msg": f"Invalid JSON: {error}"}
+        raise InvalidInput([problem]) from error
+    return parsed
 
 
 def parse_object(text: str) -> dict[str, Any]:
     """The JSON object that the text is, or `BadRequest`."""
     try:
-        value = from_json(text)
+        value = from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise BadRequest("Invalid JSON") from error
     if not isinstance(value, dict):

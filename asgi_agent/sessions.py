@@ -12,10 +12,11 @@ from uuid import uuid4
 from .agents import Message
 from .config import ServerConfig
 from .errors import SessionBusy, UnknownSession
-from .events import Cancelled, Complete, Error
+from .events import Cancelled, Complete, Error, to_json
 from .runs import Run, Runs
 
 KEPT_TURNS = 8  # whose event streams can still be read; the history has all turns
+FORMER_SESSIONS = 10_000  # of which the number of turns is still known
 
 
 class SessionStatus(StrEnum):
@@ -42,6 +43,25 @@ class Session:
         self.turns: list[str | None] = []  # run IDs; None where the run is kept no longer
         self.run: Run | None = None  # of the latest turn, while it is active
         self.used_at = asyncio.get_running_loop().time()  # on the event loop's clock
+        self.unanswered: list[str] = []  # the IDs of what was asked, and nobody followed, last time
+
+    def remember(self, messages: Sequence[Message], limit: int) -> None:
+        """Add to the history, of which the oldest messages go beyond `limit` bytes."""
+        self.history = [*self.history, *messages]
+        sizes = [_size(message) for message in self.history]
+        surplus = sum(sizes) - limit
+        first = 0
+        while surplus > 0 and first < len(sizes) - 1:  # what was said last is never forgotten
+            surplus -= sizes[first]
+            first += 1
+        self.history = self.history[first:]
+
+    def is_abandoned(self) -> bool:
+        """Whether the agent waits for an answer, as it did last time, and nobody follows it."""
+        run = self.run
+        asked = [each.id for each in run.dialogue.questions] if run and not run.readers else []
+        was, self.unanswered = self.unanswered, asked
+        return bool(asked) and asked == was
 
     @property
     def is_active(self) -> bool:
@@ -63,6 +83,7 @@ class SessionManager:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
         self._cleaning: set[asyncio.Task[int]] = set()
+        self._former: OrderedDict[str, int] = OrderedDict()  # sessions that are gone: their turns
 
     @property
     def active_count(self) -> int:
@@ -85,7 +106,7 @@ class SessionManager:
         is under way, and `TooManyRuns` at the limit; then nothing has changed.
         """
         known = await self._find(session_id) if session_id else None
-        session = known or Session(session_id or str(uuid4()))
+        session = known or self._new(session_id or str(uuid4()))
         if session.is_active:
             raise SessionBusy("This session has a turn under way.")
         before = session.status
@@ -103,7 +124,8 @@ class SessionManager:
             raise
         session.prompt = prompt
         session.error = None
-        session.history = [*said, {"role": "user", "content": prompt}]
+        session.history = list(said)
+        self._remember(session, "user", prompt)
         session.turns.append(session.run.id)
         self._touch(session)
         await self._forget_turns(session, KEPT_TURNS)
@@ -127,19 +149,31 @@ class SessionManager:
         await self._remove(session)
 
     async def cleanup_expired(self) -> int:
-        """Free the sessions that have expired; how many there were. A timer calls it in time."""
+        """Free the sessions that have expired; how many there were. A timer calls it in time.
+
+        A run that waits for an answer, without a follower, is cancelled when it is found so twice.
+        """
         count = 0
         now = asyncio.get_running_loop().time()
         for session in list(self._sessions.values()):
             if session.used_at + self._config.session_timeout_seconds > now:
                 break
             if session.is_active:
+                if session.run and session.is_abandoned():
+                    session.run.cancel("abandoned")
                 self._touch(session)
             else:
                 count += 1
                 await self._expire(session)
         self._arm()
         return count
+
+    def _new(self, session_id: str) -> Session:
+        session = Session(session_id)
+        # It may have been there before, and a client may come back with an event ID of that time:
+        # the turns are counted on, so that no ID is given to two events.
+        session.turns = [None] * self._former.pop(session_id, 0)
+        return session
 
     async def _find(self, session_id: str) -> Session | None:
         session = self._sessions.get(session_id)
@@ -173,12 +207,23 @@ class SessionManager:
         answer = _answer(run)
         if answer:
             # Also of a turn that was cancelled or failed: the client has read it.
-            session.history.append({"role": "assistant", "content": answer})
+            self._remember(session, "assistant", answer, is_whole=run.is_output_whole)
         self._touch(session)
+
+    def _remember(
+        self, session: Session, role: str, content: str, *, is_whole: bool = True
+    ) -> None:
+        message: Message = {"role": role, "content": content}
+        if not is_whole:
+            message = {**message, "truncated": True}
+        session.remember([message], self._config.max_history_bytes)
 
     async def _remove(self, session: Session) -> None:
         if self._sessions.get(session.session_id) is session:
             del self._sessions[session.session_id]
+            self._former[session.session_id] = len(session.turns)
+            if len(self._former) > FORMER_SESSIONS:
+                self._former.popitem(last=False)
         await self._forget_turns(session, 0)
 
     async def _forget_turns(self, session: Session, kept: int) -> None:
@@ -206,6 +251,11 @@ class SessionManager:
         task = asyncio.create_task(self.cleanup_expired())
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)
+
+
+def _size(message: Message) -> int:
+    content = message.get("content", "")
+    return len(content) if isinstance(content, str) else len(to_json(content))
 
 
 def _answer(run: Run) -> str:

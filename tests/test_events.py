@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from asgi_agent import events
+from asgi_agent.errors import UsageError
 from asgi_agent.events import (
     TERMINAL,
     AgentEvent,
@@ -269,7 +270,7 @@ def test_what_nobody_can_write_is_refused_at_once(value: Any) -> None:
 def test_only_events_can_be_said() -> None:
     for thing in (None, {"type": "text"}, object()):
         nothing: Any = thing
-        with pytest.raises(KeyError):
+        with pytest.raises(UsageError, match="an agent says str or events, not "):
             encode(nothing)
 
 

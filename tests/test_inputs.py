@@ -185,3 +185,17 @@ def test_whatever_is_sent_is_parsed_or_refused(model: type[BaseModel], body: Any
     with suppress(InvalidInput):
         parsed = parse(model, body if isinstance(body, bytes) else json.dumps(body).encode())
         assert isinstance(parsed, model)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", '{"a": [NaN]}'])
+def test_numbers_that_json_has_not_are_refused_also_where_anything_may_stand(value: str) -> None:
+    with pytest.raises(InvalidInput, match="Invalid JSON"):
+        parse(AnswerRequest, f'{{"id": "q", "value": {value}}}')
+    with pytest.raises(BadRequest, match="Invalid JSON"):
+        parse_object(f'{{"value": {value}}}')
+
+
+def test_the_field_at_fault_is_named() -> None:
+    picture = '{"messages": [{"role": "user", "content": [{"type": "image"}]}]}'
+    with pytest.raises(InvalidInput, match="messages: the last content has to be text"):
+        parse(ChatRequest, picture)

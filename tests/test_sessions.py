@@ -14,7 +14,7 @@ from asgi_agent.errors import SessionBusy, TooManyRuns, Unavailable, UnknownSess
 from asgi_agent.events import Cancelled, Complete
 from asgi_agent.logs import EventLog
 from asgi_agent.runs import Runs
-from asgi_agent.sessions import KEPT_TURNS, Session
+from asgi_agent.sessions import FORMER_SESSIONS, KEPT_TURNS, Session
 from asgi_agent.testing import run, settle
 from tests.runs.faulty_log import FaultyLog
 
@@ -531,5 +531,85 @@ def test_a_run_that_ends_without_an_outcome_leaves_its_session_in_error() -> Non
         sessions._ended(session, session.run)
         assert session.status is SessionStatus.ERROR
         await sessions._runs.drain(0)
+
+    run(main())
+
+
+def test_the_history_is_bounded_and_its_oldest_messages_go_first() -> None:
+    async def main() -> None:
+        sessions = manager(parrot, max_history_bytes=100)
+        for number in range(20):
+            session = await turn_of(sessions, f"{number:030}", session_id="s")
+        assert sum(len(each["content"]) for each in session.history) <= 100
+        assert said(session)[-2] == f"user: {19:030}"
+        await turn_of(sessions, "x" * 1000, session_id="s")
+        assert session.history[-1]["content"].startswith("xxx")
+        assert len(session.history) == 1  # what was said last is kept, whatever its size
+
+    run(main())
+
+
+def test_a_history_may_have_contents_that_are_no_text() -> None:
+    async def main() -> None:
+        sessions = manager(parrot, max_history_bytes=100)
+        picture = {"role": "user", "content": [{"type": "image", "data": "x" * 90}]}
+        session = await turn_of(sessions, "What is this?", history=[picture])
+        assert said(session) == ["user: What is this?", "assistant: What is this? after 1"]
+
+    run(main())
+
+
+def test_a_question_that_nobody_hears_does_not_hold_its_place_for_ever() -> None:
+    async def asking(turn: Turn) -> Any:
+        yield f"It is {await turn.ask('Which?')}"
+
+    async def main() -> None:
+        sessions = manager(asking, session_timeout_seconds=10, max_concurrent_sessions=2)
+        heard = await sessions.create_session("x", session_id="heard")
+        left = await sessions.create_session("x", session_id="left")
+        assert heard.run
+        assert left.run
+        pages = sessions._runs.follow(heard.run.id)
+        await anext(pages)
+        with pytest.raises(TooManyRuns):
+            await sessions.create_session("x")
+        await asyncio.sleep(15)
+        assert left.run  # somebody may come back
+        outcome = left.run
+        await asyncio.sleep(10)
+        assert outcome.outcome == Cancelled("abandoned")
+        assert heard.run.outcome is None
+        await sessions.create_session("x", session_id="another")
+        await pages.aclose()
+        for session in ("heard", "another"):
+            await sessions.remove_session(session)
+
+    run(main())
+
+
+def test_a_session_that_comes_again_gives_no_event_id_twice() -> None:
+    async def main() -> None:
+        sessions = manager(parrot)
+        for _ in range(3):
+            await turn_of(sessions, "a", session_id="s")
+        await sessions.remove_session("s")
+        again = await turn_of(sessions, "b", session_id="s")
+        assert len(again.turns) == 4
+        assert again.turns[:3] == [None] * 3
+        assert said(again) == ["user: b", "assistant: b after 0"]
+
+    run(main())
+
+
+def test_of_how_many_sessions_that_is_known_is_limited() -> None:
+    async def main() -> None:
+        sessions = manager(parrot)
+        for number in range(FORMER_SESSIONS + 1):
+            sessions._sessions[f"{number}"] = session = Session(f"{number}")
+            session.turns = [None]
+            await sessions.remove_session(f"{number}")
+        assert len(sessions._former) == FORMER_SESSIONS
+        assert len((await turn_of(sessions, "a", session_id="0")).turns) == 1
+        assert len((await turn_of(sessions, "a", session_id="1")).turns) == 2
 
     run(main())

@@ -16,7 +16,7 @@ def as_agent(agent: Any) -> Agent:
     A coroutine function is one that says nothing but its result. Raises `UsageError` for what
     cannot be an agent, now rather than with the first prompt.
     """
-    if not callable(agent):
+    if not callable(agent) or inspect.isclass(agent):
         raise UsageError(f"an agent is an async generator function of a Turn: {agent!r}")
     functions = (agent, type(agent).__call__)  # it may be an object with a `__call__` of its own
     if any(map(inspect.isgeneratorfunction, functions)):
@@ -35,9 +35,6 @@ def _say_result(agent: Any) -> Agent:
     @wraps(agent, updated=())
     async def say_result(turn: Turn) -> AsyncGenerator[AgentEvent | str, None]:
         result = await agent(turn)
-        if isinstance(result, str):
-            yield result
-        else:
-            yield Complete(result)
+        yield result if isinstance(result, str | AgentEvent) else Complete(result)
 
     return say_result

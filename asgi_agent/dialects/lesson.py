@@ -66,7 +66,7 @@ class LessonEventStream:
 
 
 class LessonWebSocket:
-    """`{"type": ...}` both ways; `done` has the whole answer."""
+    """`{"type": ...}` both ways; `done` has the whole answer, or "" if that is very long."""
 
     ping = '{"type":"heartbeat"}'
 

@@ -51,8 +51,9 @@ class BondEndpoints:
         told to stop reconnecting using the HTTP 204 No Content response code."
         """
         session = await self._service.sessions.get_session(session_id)
-        last = header(request.scope, b"last-event-id") or ""
-        start = await find_start(self._service.runs, session, last)
+        # WHATWG HTML 9.2.3: "the last event ID string, encoded as UTF-8".
+        last = (header(request.scope, b"last-event-id") or "").encode("latin-1")
+        start = await find_start(self._service.runs, session, last.decode("utf-8", "replace"))
         if start is None:
             return Response(status=204)
         heartbeat = self._service.config.heartbeat_seconds

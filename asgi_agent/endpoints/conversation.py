@@ -156,6 +156,7 @@ class Conversation:
                 for seq, kept in enumerate(page.entries, page.start):
                     await self._tell_entry(entry(seq, kept))
                 has_ended = page.is_end
+        self._current = None
         if not has_ended:
             # It did not read for too long, or what it read was deleted. An end without a terminal
             # event means "come again"; on a WebSocket only the close can say so.

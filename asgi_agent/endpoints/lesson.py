@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from ..asgi import ASGIApp, EventStream, JSONResponse, UntilDisconnect
+from ..dialects.base import EventStreamDialect
 from ..dialects.lesson import CUT_OFF, FAILURE, LessonEventStream, error
 from ..errors import ClientDisconnected
 from ..events import Complete, scrub
@@ -34,8 +35,11 @@ class LessonEndpoints:
         if client.gone:
             raise ClientDisconnected("the client left before the answer was whole")
         if run and isinstance(run.outcome, Complete):
-            answer = {"reply": _reply(run, run.outcome), "conversation_id": session.session_id}
-            return JSONResponse(answer)
+            reply = _reply(run, run.outcome)
+            if reply is None:
+                status, body = error(500, "The answer is too long to be told at once.")
+                return JSONResponse(body, status)
+            return JSONResponse({"reply": reply, "conversation_id": session.session_id})
         failed = run and isinstance(run.outcome, RunError) and run.outcome.error
         status, body = error(500, failed or "The run was cancelled.")
         return JSONResponse(body, status)
@@ -57,7 +61,7 @@ class LessonEndpoints:
         )
 
     async def _events(self, session: Session, start: Start) -> AsyncGenerator[bytes, None]:
-        encoder = LessonEventStream()
+        encoder: EventStreamDialect = LessonEventStream()
         has_ended = False
         async with aclosing(pages(self._service.runs, session, start)) as following:
             async for gap, page in following:
@@ -69,6 +73,8 @@ class LessonEndpoints:
             yield CUT_OFF.encode()
 
 
-def _reply(run: Run, outcome: Complete) -> str:
-    said = outcome.data if isinstance(outcome.data, str) else run.output.decode("utf-8", "ignore")
-    return scrub(said)
+def _reply(run: Run, outcome: Complete) -> str | None:
+    """The whole answer; None if it is longer than what is kept."""
+    if isinstance(outcome.data, str):
+        return scrub(outcome.data)
+    return run.output.decode("utf-8") if run.is_output_whole else None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from ..errors import AlreadyAnswered, BadRequest, UnknownQuestion
+from ..errors import AlreadyAnswered, BadRequest, UnknownQuestion, UsageError
 from ..events import AgentEvent, Approval, ClientTool, Question
 
 INBOX_MESSAGES = 1024  # what a client may send before the agent has read any of it, ...
@@ -44,7 +44,14 @@ class Dialogue:
         self._open: dict[str, Question | Approval | ClientTool] = {}
         self._answers: dict[str, asyncio.Future[Any]] = {}
         self._answered: set[str] = set()
+        self._is_over = False
         self.inbox = Inbox()
+
+    def close(self) -> None:
+        """The run has ended: nobody can answer any more. Who still waits is cancelled."""
+        self._is_over = True
+        for waiting in self._answers.values():
+            waiting.cancel()
 
     @property
     def questions(self) -> list[Question | Approval | ClientTool]:
@@ -81,6 +88,8 @@ class Dialogue:
         self._answered.add(question_id)
 
     async def _wait_for(self, question: Question | Approval) -> Any:
+        if self._is_over:
+            raise UsageError("the run has ended, and nobody can answer")
         self._answers[question.id] = asyncio.get_running_loop().create_future()
         try:
             self._say(question)

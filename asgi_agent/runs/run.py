@@ -25,7 +25,7 @@ from ..events import (
     encode_text,
     scrub,
 )
-from ..logs import EventLog
+from ..logs import DELETED, EventLog, Page
 from ..stepper import WAITING, Stepper
 from .blocks import Blocks
 from .dialogue import Dialogue
@@ -59,7 +59,9 @@ class Run:
         self.readers = Readers(config.lead_bytes, config.patience, self._deserted)
         self.outcome: Terminal | None = None
         self.ended = asyncio.Event()
-        self.output = bytearray()  # what has been said so far, in UTF-8
+        self.output = bytearray()  # what has been said so far, in UTF-8, as far as it is kept
+        self.is_output_whole = True
+        self.farewell: Page | None = None  # the last entries, whether or not the log has them
         self._log = eventlog
         self._config = config
         self._epoch: int | None = None
@@ -93,20 +95,25 @@ class Run:
         try:
             self._epoch = await self._log.claim(self.id, math.inf)
             terminal = await self._listen(agent, turn)
-        except AgentError as error:
-            terminal = Error(str(error), error.code)
         except LogError:
             log.exception("Run %s: the event log failed", self.id)
             terminal = LOG_FAILED
-        except asyncio.CancelledError:
-            terminal = SHUTDOWN if _is_cancelled() else FAILED
-        except Exception:
-            log.exception("Run %s: the agent failed", self.id)
-            terminal = FAILED
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it is logged there
+            terminal = self._terminal_of(error)
         if timer:
             timer.cancel()
         await self._end(self._stop or terminal, ended)
         await self._close()
+
+    def _terminal_of(self, error: BaseException) -> Error:
+        """What the client is told of the error; what it must not see is for our log."""
+        told = _told(error)
+        if told is not None:
+            return Error(str(told), told.code)
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            return SHUTDOWN
+        log.error("Run %s: the agent failed", self.id, exc_info=error)
+        return FAILED
 
     async def _listen(self, agent: Agent, turn: Turn) -> Terminal:
         steps = self._steps = Stepper(agent(turn))
@@ -160,8 +167,11 @@ class Run:
             self._log_next(kept)
 
     def _keep_output(self, content: str) -> None:
-        if len(self.output) <= OUTPUT_BYTES:
+        if self.is_output_whole:
             self.output += content.encode()
+            if len(self.output) > OUTPUT_BYTES:
+                self.is_output_whole = False
+                del self.output[OUTPUT_BYTES:]
 
     def _log_next(self, kept: bytes) -> None:
         self._batch.append(kept)
@@ -226,6 +236,10 @@ class Run:
             terminal = FAILED
             last.append(encode(terminal))
         self._stop = self.outcome = terminal
+        entries = [*self._in_doubt, *last]
+        seq = self.last + len(entries)
+        self.farewell = Page(self.last + 1, entries, seq, DELETED, None, b"")
+        self.dialogue.close()
         try:
             if self._in_doubt:  # as it was sent the first time, so that the log can tell
                 await self._append(self._in_doubt, 0)
@@ -255,7 +269,7 @@ class Run:
         return terminal
 
     def _whole_output(self) -> str | None:
-        if len(self.output) > OUTPUT_BYTES:
+        if not self.is_output_whole:
             return None  # it was said, delta by delta
         return self.output.decode("utf-8")
 
@@ -273,6 +287,13 @@ class Run:
     def _cancel_if_deserted(self) -> None:
         if not self.readers:
             self.cancel("disconnected")
+
+
+def _told(error: BaseException) -> AgentError | None:
+    """The error that the agent has raised for the client to see, also from a task group."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, AgentError) else None
 
 
 def _is_cancelled() -> bool:

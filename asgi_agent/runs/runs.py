@@ -10,7 +10,6 @@ from uuid import uuid4
 from ..agents import Agent, Message, Turn
 from ..config import ServerConfig
 from ..errors import LogError, Missing, TooManyRuns
-from ..events import Terminal, encode
 from ..logs import DELETED, EventLog, Page
 from .run import SHUTDOWN, Run
 
@@ -107,11 +106,11 @@ class Runs:
         try:
             page = await self._log.read(run_id, after, PAGE_ENTRIES)
         except Missing:  # it was deleted; but how a run of ours has ended is known
-            if run and run.outcome and run.last > after:
-                return _ending(run.outcome, run.last)
+            if run and run.farewell and run.farewell.last > after:
+                return _rest(run.farewell, after)
             return Page(after + 1, (), after, DELETED, None, b"")
-        if ended and ended.outcome and page.end is None and not page.entries:
-            return _ending(ended.outcome, after + 1)  # this the log could not be told
+        if ended and ended.farewell and page.end is None and not page.entries:
+            return _rest(ended.farewell, after)  # this the log could not be told
         return page
 
     async def read(self, run_id: str, after: int) -> Page:
@@ -174,9 +173,10 @@ class Runs:
         await run.drive(self._agent, turn, end)
 
 
-def _ending(outcome: Terminal, seq: int) -> Page:
-    """The last page of a run of whose end the log does not know."""
-    return Page(seq, [encode(outcome)], seq, DELETED, None, b"")
+def _rest(farewell: Page, after: int) -> Page:
+    """The last page of a run, as far as it follows the entry `after`."""
+    start = max(farewell.start, after + 1)
+    return farewell._replace(start=start, entries=farewell.entries[start - farewell.start :])
 
 
 class Bell:

@@ -25,6 +25,10 @@ async def measure(turn: Turn) -> dict[str, int]:
     return {"length": len(turn.prompt)}
 
 
+async def conclude(_: Turn) -> Complete:
+    return Complete("done")
+
+
 class Echo:
     name = "echo the first"
 
@@ -64,6 +68,7 @@ TURN = Turn("hello", (), "s", "r", ask=no_one, approve=no_one, inbox=echo)  # ty
         (Shout(), ["HELLO"]),
         (partial(shout), ["HELLO"]),
         (measure, [Complete({"length": 5})]),
+        (conclude, [Complete("done")]),
     ],
 )
 def test_whoever_speaks_or_returns_what_it_has_to_say_is_an_agent(
@@ -75,7 +80,7 @@ def test_whoever_speaks_or_returns_what_it_has_to_say_is_an_agent(
     assert run(test()) == said
 
 
-@pytest.mark.parametrize("agent", ["echo", None, generate, Generate(), partial(generate)])
+@pytest.mark.parametrize("agent", ["echo", None, Echo, generate, Generate(), partial(generate)])
 def test_what_cannot_be_an_agent_is_refused_before_the_first_prompt(agent: Any) -> None:
     with pytest.raises(UsageError, match="async generator function"):
         as_agent(agent)

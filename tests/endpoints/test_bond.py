@@ -351,7 +351,7 @@ def test_an_id_that_was_never_given_leaves_a_gap_and_begins_the_latest_turn(last
             await ask(server, "a")
             await read(server)
             await ask(server, "b")
-            gap, *events = await read(server, last=last)
+            gap, *events = await read(server, last=last.encode().decode("latin-1"))
             assert (gap.event, gap.id) == ("data", None)
             assert json.loads(gap.data) == {
                 "name": "gap",
@@ -588,5 +588,32 @@ def test_health_names_the_agent() -> None:
             async with serving(app) as server:
                 response = await server.request("GET", "/health")
                 assert response.json() == {"status": "healthy", "agent_name": name}
+
+    run(main())
+
+
+def test_an_event_id_of_a_deleted_session_leads_into_no_other() -> None:
+    async def main() -> None:
+        async with serving(app_of(parrot)) as server:
+            await ask(server, "a")
+            before = await read(server)
+            await server.request("DELETE", "/sessions/s")
+            await ask(server, "b")
+            for seen in before:
+                gap, *events = await read(server, last=seen.id)
+                assert json.loads(gap.data)["value"]["next_event_id"] == "2-1"
+                assert kinds(events) == kinds(before)
+
+    run(main())
+
+
+def test_a_deleted_run_tells_its_followers_to_the_end() -> None:
+    async def main() -> None:
+        async with serving(app_of(counter)) as server:
+            await ask(server, "9")
+            reading = asyncio.create_task(read(server))
+            await asyncio.sleep(2.5)
+            await server.request("DELETE", "/sessions/s")
+            assert kinds(await reading) == ["block_start", "text", "text", "block_end", "cancelled"]
 
     run(main())

@@ -152,7 +152,9 @@ def test_b8_a_history_of_its_own_poisons_nobody() -> None:
             await two.send_json({"prompt": "b"})
             assert text_of(await turn_of(two)) == "b"
             await one.send_text('{"prompt": "c", "history": [{"role": "user", "content": NaN}]}')
-            assert text_of(await turn_of(one)) == "[user: nan] c"
+            refused = await one.receive_json()
+            assert refused["t"] == "error"
+            assert "Invalid JSON" in refused["error"]
 
     run(main())
 
@@ -647,5 +649,23 @@ def test_the_lesson_s_connection_has_heartbeats() -> None:
             assert await session.receive_json() == {"type": "heartbeat"}
             assert round(now()) == 15
             assert await session.receive_json() == {"type": "heartbeat"}
+
+    run(main())
+
+
+def test_a_cancel_is_for_a_turn_that_this_connection_follows() -> None:
+    async def main() -> None:
+        async with (
+            serving(app_of(counter)) as server,
+            server.websocket("/ws") as one,
+            server.websocket("/ws") as two,
+        ):
+            await one.send_json({"prompt": "1", "session_id": "s"})
+            await turn_of(one)
+            await two.send_json({"prompt": "3", "session_id": "s"})
+            await settle()
+            await one.send_json({"type": "cancel"})
+            assert await one.receive_json() == {"t": "error", "error": "Nothing is running."}
+            assert text_of(await turn_of(two)) == "0 1 2 "
 
     run(main())

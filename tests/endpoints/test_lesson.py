@@ -252,3 +252,20 @@ def test_input_that_does_not_fit_is_422_in_the_shape_of_the_lesson() -> None:
                 assert response.json()["detail"][0]["msg"] == "message: Field required"
 
     run(main())
+
+
+def test_an_answer_that_is_too_long_is_an_error_and_not_half_of_it() -> None:
+    async def verbose(turn: Turn) -> Any:
+        for _ in range(30):
+            yield "x" * 100_000
+
+    async def main() -> None:
+        async with serving(app_of(verbose)) as server:
+            response = await chat(server, message="a", session_id="s")
+            assert response.status == 500
+            assert response.json() == {"detail": "The answer is too long to be told at once."}
+            shown = (await server.request("GET", "/sessions/s")).json()
+            assert shown["history"][1]["truncated"] is True
+            assert len(shown["history"][1]["content"]) == 1 << 20
+
+    run(main())

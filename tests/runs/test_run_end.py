@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asgi_agent import Turn
-from asgi_agent.errors import AgentError
+from asgi_agent.errors import AgentError, UsageError
 from asgi_agent.events import (
     AgentEvent,
     BlockEnd,
@@ -18,7 +18,7 @@ from asgi_agent.events import (
     Error,
     Text,
 )
-from asgi_agent.runs.run import BATCH_BYTES, CLOSE_SECONDS, SHUTDOWN
+from asgi_agent.runs.run import BATCH_BYTES, CLOSE_SECONDS, FAILED, OUTPUT_BYTES, SHUTDOWN
 from asgi_agent.testing import run, settle
 from tests.runs.stage import Stage, check_well_formed, saying
 
@@ -203,7 +203,7 @@ def test_the_clean_up_of_an_agent_is_bounded(caplog: pytest.LogCaptureFixture) -
                 await asyncio.sleep(FOREVER)
                 yield "never"
             finally:
-                await turn.ask("May I go?")
+                await asyncio.sleep(FOREVER)
 
         stage = Stage(agent)
         running = await stage.start()
@@ -378,3 +378,118 @@ def test_an_agent_that_never_waits_hears_its_timeout_in_the_pause() -> None:
         assert running.outcome == Complete("in time")
 
     asyncio.run(main())
+
+
+def test_whoever_asks_after_the_end_learns_that_nobody_can_answer() -> None:
+    async def main() -> None:
+        told: list[Exception] = []
+
+        async def agent(turn: Turn) -> Any:
+            try:
+                await asyncio.sleep(FOREVER)
+                yield "never"
+            finally:
+                try:
+                    await turn.ask("May I go?")
+                except UsageError as error:
+                    told.append(error)
+
+        stage = Stage(agent)
+        running = await stage.start()
+        await settle()
+        running.cancel()
+        await stage.runs.drain(60)
+        assert now() < 0.1
+        assert str(told[0]) == "the run has ended, and nobody can answer"
+
+    run(main())
+
+
+def test_a_question_that_is_open_when_the_run_ends_is_cancelled() -> None:
+    async def main() -> None:
+        asking: list[asyncio.Task[Any]] = []
+
+        async def agent(turn: Turn) -> Any:
+            asking.append(asyncio.create_task(turn.ask("Which city?")))
+            yield "Never mind."
+            await asyncio.sleep(1)
+
+        stage = Stage(agent)
+        running = await stage.start()
+        await running.ended.wait()
+        await asyncio.wait(asking)
+        assert asking[0].cancelled()
+
+    run(main())
+
+
+def test_an_error_for_the_client_is_told_also_out_of_a_task_group() -> None:
+    async def refuse() -> None:
+        raise AgentError("quota exceeded", "quota")
+
+    async def agent(turn: Turn) -> Any:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(refuse())
+        yield "never"
+
+    async def main() -> None:
+        assert (await Stage(agent).play())[-1] == Error("quota exceeded", "quota")
+
+    run(main())
+
+
+def test_of_several_errors_none_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def agent(turn: Turn) -> Any:
+        yield "So"
+        raise ExceptionGroup("two", [AgentError("quota", "quota"), ValueError("hunter2")])
+
+    async def main() -> None:
+        assert (await Stage(agent).play())[-1] == FAILED
+
+    run(main())
+    assert "hunter2" in caplog.text
+
+
+def test_a_cancellation_that_nobody_asked_for_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def agent(turn: Turn) -> Any:
+        yield "So"
+        raise asyncio.CancelledError
+
+    async def main() -> None:
+        assert (await Stage(agent).play())[-1] == FAILED
+
+    run(main())
+    assert "CancelledError" in caplog.text
+
+
+@pytest.mark.parametrize("thing", [5, None, {"type": "text"}, Text])
+def test_what_is_no_event_is_named_in_our_log(thing: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        assert (await Stage(saying(thing)).play())[-1] == FAILED
+
+    run(main())
+    assert "an agent says str or events, not " in caplog.text
+
+
+@pytest.mark.parametrize("pieces", [[1 << 21], [100_000] * 30, [(1 << 20) + 1], [1 << 20, 1]])
+def test_an_answer_that_is_too_long_to_be_kept_is_known_to_be_cut(pieces: list[int]) -> None:
+    async def main() -> None:
+        stage = Stage(saying(*("é" * (size // 2) + "x" * (size % 2) for size in pieces)))
+        running = await stage.start()
+        await running.ended.wait()
+        assert not running.is_output_whole
+        assert len(running.output) == OUTPUT_BYTES
+        assert running.outcome == Complete(None)
+
+    run(main())
+
+
+def test_an_answer_that_just_fits_is_whole() -> None:
+    async def main() -> None:
+        stage = Stage(saying("x" * OUTPUT_BYTES))
+        running = await stage.start()
+        await running.ended.wait()
+        assert running.is_output_whole
+        assert running.outcome == Complete("x" * OUTPUT_BYTES)
+
+    run(main())

@@ -8,7 +8,7 @@ import pytest
 
 from asgi_agent import Turn
 from asgi_agent.errors import Missing, Unavailable
-from asgi_agent.events import Cancelled, Complete, Text, entry
+from asgi_agent.events import BlockEnd, Cancelled, Complete, Text, entry
 from asgi_agent.logs import DELETED
 from asgi_agent.runs import Run
 from asgi_agent.testing import run
@@ -60,8 +60,11 @@ def test_a_run_that_was_deleted_before_its_end_was_read_still_tells_how_it_ended
             await running.ended.wait()
             await stage.runs.delete(running.id)
             page = await anext(pages)
-            assert (page.start, page.is_end) == (5, True)  # 3 and 4 are kept no longer
-            assert [entry(5, kept).event for kept in page.entries] == [Cancelled("deleted")]
+            assert (page.start, page.is_end) == (4, True)  # 3 is kept no longer
+            assert [entry(0, kept).event for kept in page.entries] == [
+                BlockEnd("text", 0),
+                Cancelled("deleted"),
+            ]
             assert [each async for each in pages] == []
 
     run(main())
