@@ -1,5 +1,6 @@
 """What a dialect is: how one family of clients asks, and what it reads. Sans-I/O."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -12,6 +13,9 @@ Command: TypeAlias = PromptMessage | CancelMessage | AnswerMessage | ResumeMessa
 
 # How a dialect tells a client that its request failed: a status and a JSON body.
 Tell: TypeAlias = Callable[[int, Exception | str], tuple[int, Any]]
+
+# A value as the JSON of a text message. (json.dumps would make an encoder for each.)
+dumps: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class EventStreamDialect(Protocol):

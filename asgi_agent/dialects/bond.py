@@ -10,10 +10,13 @@ from ..errors import BadRequest
 from ..events import Audio, Entry, Status, Text, Thinking, ToolDelta
 from ..inputs import AnswerMessage, CancelMessage, PromptMessage, ResumeMessage, parse, parse_object
 from ..sse import Event
-from .base import Command
+from .base import Command, dumps
 
 # The last event of a stream that fails on its way; the run it tells of may go on.
 FAILURE = Event('{"error": "The stream failed.", "code": "stream_failed"}', event="error")
+
+CONTENTS = (Text.type, Thinking.type, Status.type)  # of which the content is all, ...
+CONTENT = b'{"content": '  # ... kept like this
 
 EVENT_ID = re.compile(r"([1-9][0-9]{0,8})-(0|[1-9][0-9]{0,17})", re.ASCII)
 
@@ -78,24 +81,22 @@ class BondWebSocket:
             return [_message(entry), '{"t":"done"}']
         if entry.type == Audio.type:
             sound = json.loads(entry.json)
-            head = _dumps({"t": "audio", "media_type": sound["media_type"]})
+            head = dumps({"t": "audio", "media_type": sound["media_type"]})
             # No message may be empty.
             return [head, base64.b64decode(sound["bytes"])] if sound["bytes"] else []
         return [_message(entry)]
 
     def refuse(self, error: BadRequest | str) -> str:
         """`{"t": "error", "error": ...}`; no `done` follows, for no turn was begun."""
-        return _dumps({"t": "error", "error": str(error)})
+        return dumps({"t": "error", "error": str(error)})
 
 
 def _message(entry: Entry) -> str:
+    if entry.type in CONTENTS and b"\\u" not in entry.json:  # as the log has it: nothing is parsed
+        return f'{{"t":"{entry.type}","c":{entry.json[len(CONTENT) :].decode()}'
     fields = json.loads(entry.json)
-    if entry.type in (Text.type, Thinking.type, Status.type):
+    if entry.type in CONTENTS:
         fields = {"c": fields["content"]}
     elif entry.type == ToolDelta.type:
         fields = {"n": fields["name"], "a": fields["args"], "id": fields["id"]}
-    return _dumps({"t": entry.type, **fields})
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return dumps({"t": entry.type, **fields})

@@ -35,14 +35,15 @@ from ..inputs import (
     parse_object,
 )
 from ..sse import Event
-from .base import Command
+from .base import Command, dumps
 
 THINKING = {"type": "status", "content": "Thinking..."}
 # These clients take any end for success, so a stream that ends before its run says so.
 CUT_OFF = Event('{"type": "error", "content": "The stream ended before the answer did."}')
 FAILURE = Event('{"type": "error", "content": "The stream failed."}')
 
-TEXT = b"text" + SEPARATOR + b"{"  # how the log keeps a token
+CONTENT = b'{"content": '
+TEXT = b"text" + SEPARATOR + CONTENT  # how the log keeps a token
 CANCELLED = {"type": "cancelled", "content": "Agent execution cancelled"}
 
 
@@ -92,18 +93,21 @@ class LessonWebSocket:
 
         Sound is two messages, of which the second is the sound itself.
         """
-        first: list[str | bytes] = [_dumps(THINKING)] if entry.seq == 1 else []
+        first: list[str | bytes] = [dumps(THINKING)] if entry.seq == 1 else []
+        if entry.type == Text.type and b"\\u" not in entry.json:  # a token as the log has it
+            content = entry.json[len(CONTENT) :].decode()
+            return [*first, f'{{"type":"token","content":{content}']
         match entry.event:
             case Audio(media_type, sound):
-                head = _dumps({"type": "audio", "media_type": media_type})
+                head = dumps({"type": "audio", "media_type": media_type})
                 return [*first, head, sound] if sound else first  # no message may be empty
             case event:
                 message = translate(entry.type, event)
-                return [*first, _dumps(message)] if message else first
+                return [*first, dumps(message)] if message else first
 
     def refuse(self, error: BadRequest | str) -> str:
         """`{"type": "error", "content": ...}`."""
-        return _dumps({"type": "error", "content": str(error)})
+        return dumps({"type": "error", "content": str(error)})
 
 
 def translate(kind: str, event: AgentEvent) -> dict[str, Any] | None:  # noqa: PLR0911 - a table
@@ -131,7 +135,7 @@ def translate(kind: str, event: AgentEvent) -> dict[str, Any] | None:  # noqa: P
 
 def _encode(kept: bytes) -> bytes:
     if kept.startswith(TEXT):  # a token as the log has it, under another name: nothing is parsed
-        return b'data: {"type": "token", ' + kept[len(TEXT) :] + b"\n\n"
+        return b'data: {"type": "token", "content": ' + kept[len(TEXT) :] + b"\n\n"
     said = entry(0, kept)
     message = translate(said.type, said.event)
     return _event(message) if message else b""
@@ -141,7 +145,3 @@ def _event(message: dict[str, Any]) -> bytes:
     # The answer has been said; `done` does not say it again.
     told = {**message, "content": ""} if message["type"] == "done" else message
     return b"data: %b\n\n" % to_json(told)
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

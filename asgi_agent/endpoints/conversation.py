@@ -14,7 +14,7 @@ from uuid import uuid4
 from ..asgi import WebSocket, silence
 from ..dialects.base import WebSocketDialect
 from ..errors import BadRequest, ClientDisconnected, LogError, TooManyRuns
-from ..events import Entry, entry
+from ..events import entry
 from ..inputs import AnswerMessage, CancelMessage, PromptMessage, ResumeMessage
 from ..middleware.backpressure import SLOW
 from ..sessions import Session
@@ -152,19 +152,17 @@ class Conversation:
         async with aclosing(pages(self._service.runs, session, start)) as following:
             async for gap, page in following:
                 if gap is not None:
-                    await self._tell_entry(entry(0, gap))
+                    for message in self._dialect.messages(entry(0, gap)):
+                        await self._send(message)
                 for seq, kept in enumerate(page.entries, page.start):
-                    await self._tell_entry(entry(seq, kept))
+                    for message in self._dialect.messages(entry(seq, kept)):
+                        await self._send(message)
                 has_ended = page.is_end
         self._current = None
         if not has_ended:
             # It did not read for too long, or what it read was deleted. An end without a terminal
             # event means "come again"; on a WebSocket only the close can say so.
             await self._socket.close(SLOW, "cut off: reconnect and resume")
-
-    async def _tell_entry(self, said: Entry) -> None:
-        for message in self._dialect.messages(said):
-            await self._send(message)
 
     async def _ping(self) -> None:
         due = asyncio.Event()

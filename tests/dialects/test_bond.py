@@ -28,7 +28,9 @@ from asgi_agent.events import (
     Data,
     Error,
     Question,
+    Status,
     Text,
+    Thinking,
     ToolResult,
     decode,
     encode,
@@ -207,6 +209,16 @@ def test_a_turn_is_these_messages_on_a_websocket() -> None:
         '{"t":"complete","data":"Météo: sunny.\\n"}',
         '{"t":"done"}',
     ]
+
+
+@given(st.text())
+@example('"\\ \n\t\x01\x7f')
+@example("\\u0041 M\u00e9t\u00e9o")
+def test_a_delta_is_written_as_if_it_had_been_parsed(content: str) -> None:
+    written = json.dumps(content, ensure_ascii=False)
+    assert told(Text(content)) == [f'{{"t":"text","c":{written}}}']
+    assert told(Thinking(content)) == [f'{{"t":"thinking","c":{written}}}']
+    assert told(Status(content)) == [f'{{"t":"status","c":{written}}}']
 
 
 @pytest.mark.parametrize(

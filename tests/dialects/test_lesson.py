@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given
+from hypothesis import strategies as st
 
 from asgi_agent.dialects.lesson import (
     CUT_OFF,
@@ -109,6 +110,15 @@ def test_messages_on_a_websocket_are_compact_and_not_escaped() -> None:
     [status, token] = LessonWebSocket().messages(entries(Text("é"))[0])
     assert status == '{"type":"status","content":"Thinking..."}'
     assert token == '{"type":"token","content":"é"}'
+
+
+@given(st.text())
+@example('"\\ \n\t\x01\x7f')
+@example("\\u0041 M\u00e9t\u00e9o")
+def test_a_token_on_a_websocket_is_written_as_if_it_had_been_parsed(content: str) -> None:
+    [_, token] = LessonWebSocket().messages(entries(Text(content))[0])
+    written = json.dumps(content, ensure_ascii=False)
+    assert token == f'{{"type":"token","content":{written}}}'
 
 
 @pytest.mark.parametrize(
