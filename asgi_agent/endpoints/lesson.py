@@ -1,5 +1,6 @@
 """The routes of the lesson: a message in, and its answer back, whole or as an event stream."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -47,6 +48,7 @@ class LessonEndpoints:
     async def stream(self, request: Request) -> ASGIApp:
         """POST /api/chat/stream and /api/agent/stream: the answer as it comes."""
         session = await self._start(request)
+        await asyncio.sleep(0)  # the run takes its first step: a short answer leaves in one write
         events = self._events(session, Start(len(session.turns)))
         heartbeat = self._service.config.heartbeat_seconds
         return EventStream(events, heartbeat=heartbeat, failure=lambda _: FAILURE)

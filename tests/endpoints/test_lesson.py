@@ -76,6 +76,20 @@ def test_a_whole_conversation_may_be_sent_each_time() -> None:
     run(main())
 
 
+def test_an_answer_that_needs_no_time_leaves_in_one_write() -> None:
+    async def main() -> None:
+        async with (
+            serving(app_of(parrot)) as server,
+            server.stream("POST", STREAMS[0], json={"message": "hello"}) as stream,
+        ):
+            first = await stream.read()
+            assert b'"hello"' in first
+            assert b'"done"' in first
+            assert await stream.read() == b""
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("outcome", "reply"),
     [
