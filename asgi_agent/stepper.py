@@ -7,7 +7,8 @@ cancellation inside the iterator work as they do under `async for`.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Iterator
+import types
+from collections.abc import AsyncIterable, Generator, Iterator
 from contextlib import suppress
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
@@ -33,6 +34,7 @@ class Stepper(Generic[T]):
 
     def __init__(self, source: AsyncIterable[T]) -> None:
         self._source = aiter(source)
+        self._anext = self._source.__anext__
         self._steps: Iterator[Any] | None = None  # the __anext__ under way
         self._future: asyncio.Future[Any] | None = None  # what it waits for; None: its next turn
         self._waiter: asyncio.Future[None] | None = None  # what `wait` waits for
@@ -47,7 +49,7 @@ class Stepper(Generic[T]):
         Raises `StopAsyncIteration` at the end, and whatever the source raises.
         """
         if self._steps is None:
-            self._steps = anext(self._source).__await__()
+            self._steps = self._anext().__await__()
         error, self._error = self._error, None
         self._is_cancelled = self._is_woken = False
         try:
@@ -63,38 +65,40 @@ class Stepper(Generic[T]):
             self._pass_on(self._error)
         return WAITING
 
-    async def wait(self) -> bool:
+    @types.coroutine
+    def wait(self) -> Generator[Any, Any, bool]:
         """Wait until the source can take its next step; False if `wake` was called before that.
 
         A cancellation that arrives here is the source's, as it would be under `async for`: its
         next step raises it where the source is waiting.
         """
         while not self._is_woken:
+            future = self._future
             try:
-                if await self._is_ready():
-                    return True
+                if future is None:  # a bare yield, as of asyncio.sleep(0): one turn of the loop
+                    yield
+                elif not future.done():
+                    yield from self._until_done(future)
             except asyncio.CancelledError as cancelled:
                 if self._is_closing:
                     raise
                 self.interrupt(cancelled)
+            else:
+                if (future is None or future.done()) and not self._is_woken:
+                    return True  # else it was for no reason
         self._is_woken = False
         return False
 
-    async def _is_ready(self) -> bool:
-        """Wait for the source, or to be woken; either may also come for no reason."""
-        future = self._future
-        if future is None:  # a bare yield, as of asyncio.sleep(0): one turn of the loop
-            await asyncio.sleep(0)
-            return not self._is_woken
-        if not future.done():
-            self._waiter = asyncio.get_running_loop().create_future()
-            future.add_done_callback(self._resume)
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+    def _until_done(self, future: asyncio.Future[Any]) -> Generator[Any, Any, None]:
+        """Wait for the future, or to be woken; either may also come for no reason."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        future.add_done_callback(self._resume)
+        try:
+            yield from self._waiter
+        finally:
+            self._waiter = None
+            if not future.done():
                 future.remove_done_callback(self._resume)
-        return future.done() and not self._is_woken
 
     def wake(self) -> None:
         """Let `wait` return now: the one under way, or else the next one before the next step."""
