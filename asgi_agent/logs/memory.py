@@ -86,18 +86,19 @@ class MemoryLog:
             return kept.last
         if epoch is not None and epoch != kept.epoch:
             raise Fenced(f"run {run} is owned under epoch {kept.epoch}, not {epoch}")
-        if at is not None and _is_repeated(kept, at, len(entries), end):
-            return kept.last  # it was appended before, and only the answer was lost
-        if at is not None and at != kept.last:
-            raise Diverged(f"run {run} has {kept.last} entries, not {at}")
-        if kept.end is not None:
+        last = kept.last
+        if kept.end is not None or (at is not None and at != last):
+            if at is not None and _is_repeated(kept, at, len(entries), end):
+                return last  # it was appended before, and only the answer was lost
+            if at is not None and at != last:
+                raise Diverged(f"run {run} has {last} entries, not {at}")
             raise Closed(f"run {run} has ended: {kept.end}")
         kept.add(entries, self._keep_bytes)
         kept.end = end
         if epoch is not None:
             kept.lease = self._clock() + ttl if ttl and end is None else None
         _wake(kept)
-        return kept.last
+        return last + len(entries)
 
     async def read(self, run: str, after: int, limit: int = 256) -> Page:
         """Up to `limit` entries after `after`; see `EventLog`."""
@@ -119,9 +120,10 @@ class MemoryLog:
         return unwatch
 
     def _get(self, run: str) -> _Run:
-        if run not in self._runs:
-            raise Missing(f"no run {run} is kept")
-        return self._runs[run]
+        try:
+            return self._runs[run]
+        except KeyError:
+            raise Missing(f"no run {run} is kept") from None
 
 
 def _is_repeated(kept: _Run, at: int, count: int, end: str | None) -> bool:

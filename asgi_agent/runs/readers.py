@@ -23,6 +23,7 @@ class Readers:
         self._patience = patience
         self._deserted = deserted
         self._all: set[Reader] = set()
+        self._may_be_full = False  # since a follower was too far behind; it may have read on
         self._progress: asyncio.Event | None = None  # somebody has read; while `room` waits
 
     def __len__(self) -> int:
@@ -48,6 +49,8 @@ class Readers:
             if not reader.unread:
                 reader.since = _now()
             reader.unread += size
+            if reader.unread > self._lead_bytes:
+                self._may_be_full = True
 
     def read(self, reader: Reader, start: int, entries: Sequence[bytes]) -> None:
         """The follower has taken these entries, which are numbered from `start`."""
@@ -74,7 +77,9 @@ class Readers:
     @property
     def is_full(self) -> bool:
         """Whether some follower is so far behind that the run has to wait."""
-        return any(self._lags(reader) for reader in self._all)
+        if self._may_be_full:
+            self._may_be_full = any(self._lags(reader) for reader in self._all)
+        return self._may_be_full
 
     async def room(self) -> None:
         """Where it `is_full`, wait until somebody has read on, or was cut off for not reading."""
