@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -16,8 +17,11 @@ class Inbox:
     """What the client sends while the run goes on, in order. It has no end of its own."""
 
     def __init__(self) -> None:
-        self._messages: asyncio.Queue[Any] = asyncio.Queue()
         self._bytes = 0
+
+    @cached_property
+    def _messages(self) -> asyncio.Queue[Any]:
+        return asyncio.Queue()  # 3 kB, which most runs never need
 
     def put(self, message: Any) -> None:
         """Add a message. Raises `BadRequest` if the agent has left too many unread."""
