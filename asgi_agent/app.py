@@ -29,13 +29,22 @@ from .endpoints.bond import BondEndpoints
 from .endpoints.conversation import Conversation
 from .endpoints.lesson import LessonEndpoints
 from .endpoints.service import Request, Service
-from .errors import BadRequest, ClientDisconnected, LogError, TooManyRuns
+from .errors import (
+    BadRequest,
+    ClientDisconnected,
+    LogError,
+    TooManyRuns,
+    UnsupportedContentCoding,
+)
 from .logs import EventLog, MemoryLog
 from .middleware import CORS, Backpressure, Origin
 from .runs import Runs
 from .sessions import SessionManager
 
 log = logging.getLogger("asgi_agent")
+
+ALL_METHODS = Response(status=204, headers=[(b"allow", b"GET, POST, DELETE, HEAD, OPTIONS")])
+UNKNOWN = JSONResponse(bond.error(404, "Not Found")[1], 404)
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
 Middleware: TypeAlias = Callable[[ASGIApp], ASGIApp]
@@ -56,7 +65,7 @@ class AgentApp:
         self.config = config
         self.service = Service(config, runs, sessions, config.name or name_of(agent))
         self.signals = StopSignals(self._stop)
-        self._draining: asyncio.Task[None] | None = None
+        self._draining: set[asyncio.Task[None]] = set()  # the loop itself holds no task
         self._bond = BondEndpoints(self.service)
         self._lesson = LessonEndpoints(self.service)
         app: ASGIApp = self._serve
@@ -93,11 +102,16 @@ class AgentApp:
 
     def _stop(self, received: Signals) -> None:
         # Ctrl-C: a person waits. SIGTERM: a supervisor does, and gives the runs some time.
-        self._draining = asyncio.create_task(self.drain(None if received is SIGTERM else 0))
+        draining = asyncio.create_task(self.drain(None if received is SIGTERM else 0))
+        self._draining.add(draining)
+        draining.add_done_callback(self._draining.discard)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await self._converse(scope, receive, send)
+        elif scope["method"] == "OPTIONS" and scope["path"] == "*":
+            # RFC 9110, 9.3.7: "*" is "the server in general rather than a specific resource".
+            await ALL_METHODS(scope, receive, send)
         else:
             request = Request(scope, receive, locate(scope))
             routes, tell = self._routes(request.place.segments)
@@ -170,7 +184,7 @@ class AgentApp:
             case ["ws", "agent"]:
                 dialect = lesson.LessonWebSocket()
             case _:
-                await socket.deny(404)
+                await socket.deny(404, headers=UNKNOWN.headers, body=UNKNOWN.body)
                 return
         await Conversation(self.service, socket, dialect, scope.get("principal")).serve()
 
@@ -206,6 +220,10 @@ def _refusal(error: Exception, tell: Tell) -> ASGIApp:
             log.error("The event log failed", exc_info=error)
             status, body = tell(503, "The event log cannot be reached.")
             return JSONResponse(body, status, [(b"retry-after", b"1")])
+        case UnsupportedContentCoding():
+            # RFC 9110, 12.5.3: it tells "what content codings the resource was willing to accept".
+            status, body = tell(error.status, error)
+            return JSONResponse(body, status, [(b"accept-encoding", b"identity")])
         case BadRequest():
             status, body = tell(error.status, error)
             return JSONResponse(body, status)

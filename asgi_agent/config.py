@@ -1,12 +1,23 @@
 """What a deployment can set, in one frozen place; checked when it is made."""
 
+import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 from urllib.parse import quote
 
 from .errors import UsageError
 
 MIB = 1 << 20
+LONGEST_RETRY = 2**53 - 1  # as `sse` has it, which this floor does not know
+
+# What a browser sends as the origin of a page, or `*`: RFC 6454, 6.2 leaves out the default port.
+ORIGIN = re.compile(
+    r"\*|null|(?!(?:http|ws)://.*:80$|(?:https|wss)://.*:443$)"
+    r"[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]+)?"
+)
+PREFIX = re.compile(r"(?:https?://[^/?#\s]+)?(?:/[^/?#\s]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,28 +51,69 @@ class ServerConfig:
     max_streams: int | None = None  # event streams and WebSockets at once
 
     def __post_init__(self) -> None:
-        if isinstance(self.cors_origins, str):
-            raise UsageError(f"cors_origins is a list of origins: {self.cors_origins!r}")
-        for name in _POSITIVE:
+        for name in (*_COUNTS, *_TIMES):
             value = getattr(self, name)
-            if value is not None and not value > 0:  # nor is NaN
-                raise UsageError(f"{name} is more than 0: {value!r}")
-        for name in ("drain_seconds", "retry_ms"):
-            value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise UsageError(f"{name} is not less than 0: {value!r}")
-        grace = self.on_disconnect
-        if not (grace in ("continue", "cancel") if isinstance(grace, str) else grace >= 0):
-            raise UsageError(f"on_disconnect is 'continue', 'cancel' or seconds: {grace!r}")
+            if value is not None or name not in _MAY_BE_OFF:
+                _check_number(name, value)
+        if self.patience == math.inf:
+            raise UsageError(f"patience is not for ever: {self.patience!r}")
+        if self.retry_ms is not None and self.retry_ms > LONGEST_RETRY:
+            raise UsageError(f"retry_ms is at most {LONGEST_RETRY}: {self.retry_ms!r}")
+        _check_grace(self.on_disconnect)
+        _check_origins(self.cors_origins)
+        if self.public_prefix is not None and not _is(PREFIX, self.public_prefix):
+            raise UsageError(
+                f"public_prefix is a path or a URL without a last slash: {self.public_prefix!r}"
+            )
 
     def get_stream_url(self, session_id: str) -> str:
         """The path of the session's event stream, without the prefix of a mount."""
         return f"/stream/{quote(session_id, safe='')}"
 
 
-_POSITIVE = (
-    *("session_timeout_seconds", "max_concurrent_sessions", "max_idle_sessions"),
-    *("max_run_seconds", "heartbeat_seconds", "ping_seconds", "max_body_bytes"),
-    *("max_message_bytes", "max_history_bytes"),
-    *("lead_bytes", "keep_bytes", "max_run_bytes", "patience", "max_streams"),
+_COUNTS = (
+    *("max_concurrent_sessions", "max_idle_sessions", "max_streams", "retry_ms"),
+    *("max_body_bytes", "max_message_bytes", "max_history_bytes", "max_run_bytes"),
+    *("lead_bytes", "keep_bytes"),
 )
+_TIMES = (
+    *("session_timeout_seconds", "drain_seconds", "max_run_seconds"),
+    *("heartbeat_seconds", "ping_seconds", "patience"),
+)
+_MAY_BE_ZERO = ("drain_seconds", "retry_ms")
+_MAY_BE_OFF = ("max_run_seconds", "max_run_bytes", "max_streams", "retry_ms")
+
+
+def _check_number(name: str, value: object) -> None:
+    if not _is_number(value):
+        raise UsageError(f"{name} is a number: {value!r}")
+    if name in _MAY_BE_ZERO and not value >= 0:  # nor is NaN
+        raise UsageError(f"{name} is not less than 0: {value!r}")
+    if name not in _MAY_BE_ZERO and not value > 0:
+        raise UsageError(f"{name} is more than 0: {value!r}")
+    if name in _COUNTS and not isinstance(value, int):
+        raise UsageError(f"{name} is a whole number: {value!r}")
+
+
+def _check_grace(grace: object) -> None:
+    if grace not in ("continue", "cancel") and not (_is_number(grace) and grace >= 0):
+        raise UsageError(f"on_disconnect is 'continue', 'cancel' or seconds: {grace!r}")
+
+
+def _check_origins(origins: Iterable[object]) -> None:
+    if not isinstance(origins, (list, tuple)) or not all(isinstance(each, str) for each in origins):
+        raise UsageError(f"cors_origins is a list of origins: {origins!r}")
+    for origin in origins:
+        if not _is(ORIGIN, origin):
+            raise UsageError(
+                "an origin is a scheme, a host and a port that is not the scheme's own, in lower "
+                f"case and without a path (https://example.org), or 'null', or '*': {origin!r}"
+            )
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is(form: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None

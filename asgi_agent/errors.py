@@ -9,6 +9,7 @@ AsgiAgentError
 │   ├── InvalidInput            400, or 422 where the dialect has it so
 │   ├── BodyTooLarge            413
 │   ├── UnsupportedMediaType    415
+│   │   └── UnsupportedContentCoding    415
 │   ├── UnknownSession          404
 │   ├── SessionBusy             409
 │   ├── UnknownQuestion         404
@@ -79,6 +80,10 @@ class UnsupportedMediaType(BadRequest):
     """RFC 9110, 15.5.16: the content is in a format that the resource does not take."""
 
     status = 415
+
+
+class UnsupportedContentCoding(UnsupportedMediaType):
+    """The same, where the format is that of a compressed body: only `identity` is taken."""
 
 
 class UnknownSession(BadRequest):

@@ -1,6 +1,7 @@
 """The application: what is served where, by which methods, and how everything else is refused."""
 
 import asyncio
+import gc
 import json
 from collections.abc import Callable
 from signal import SIGINT, SIGTERM, Signals, raise_signal, signal
@@ -100,6 +101,25 @@ def test_any_other_path_is_404(method: str, path: str) -> None:
     assert (response.status, response.json()) == (404, {"error": "Not Found"})
 
 
+def test_options_of_the_server_itself_are_those_of_all_its_paths() -> None:
+    """RFC 9110, 9.3.7: "*" is "the server in general rather than a specific resource"."""
+    response = request(create_app(parrot), "OPTIONS", "*")
+    assert (response.status, response.body) == (204, b"")
+    known = {method for allowed in ROUTES.values() for method in allowed.split(", ")}
+    assert set(response.headers["allow"].split(", ")) == known
+    assert request(create_app(parrot), "OPTIONS", "/*").status == 404
+    assert request(create_app(parrot), "GET", "*").status == 404
+
+
+def test_a_request_target_may_be_a_whole_url() -> None:
+    """RFC 9112, 3.2.2: "a server MUST accept the absolute-form in requests"."""
+    for path in ("http://testserver/health", "HTTPS://[::1]:8000/health"):
+        assert request(create_app(parrot), "GET", path).json()["status"] == "healthy"
+    assert request(create_app(parrot), "GET", "http://testserver/").status == 200  # the page
+    assert request(create_app(parrot), "GET", "health").status == 200
+    assert request(create_app(parrot), "GET", "http:/health").status == 404
+
+
 @pytest.mark.parametrize("path", ["/health/", "//health", "/health//"])
 def test_a_slash_more_or_less_does_not_matter(path: str) -> None:
     assert request(create_app(parrot), "GET", path).status == 200
@@ -117,6 +137,23 @@ def test_a_body_that_is_not_json_by_its_type_is_415(path: str) -> None:
         )
         assert response.status == 415
         assert told(response) == "The content type must be application/json."
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_a_body_that_is_compressed_is_415_and_told_what_is_taken(path: str) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    response = request(create_app(parrot), "POST", path, headers=headers, body=b"\x1f\x8b")
+    assert response.status == 415
+    assert told(response) == "The content coding must be identity: 'gzip'."
+    assert response.headers["accept-encoding"] == "identity"
+
+
+def test_a_wrong_type_is_no_reason_to_tell_of_codings() -> None:
+    """RFC 9110, 12.5.3: for other reasons "MUST NOT include the Accept-Encoding header field"."""
+    headers = {"content-type": "text/plain", "content-encoding": "gzip"}
+    response = request(create_app(parrot), "POST", "/ask", headers=headers, body=b"x")
+    assert response.status == 415
+    assert "accept-encoding" not in response.headers
 
 
 @pytest.mark.parametrize("path", POSTS)
@@ -279,6 +316,8 @@ def test_a_websocket_elsewhere_is_denied() -> None:
                 async with server.websocket(path) as session:
                     assert session.denial is not None
                     assert session.denial.status == 404
+                    assert session.denial.headers["content-type"] == "application/json"
+                    assert session.denial.json() == {"error": "Not Found"}
             for path in ("/ws", "/ws/", "/ws/agent"):
                 async with server.websocket(path) as session:
                     assert session.accepted
@@ -394,6 +433,29 @@ def test_a_signal_to_the_host_is_heard_and_the_host_s_handler_is_called(
 
     run(main())
     assert heard == [number]
+
+
+def test_a_second_signal_does_not_forget_the_first_one() -> None:
+    """The loop keeps only weak references to its tasks."""
+
+    async def main() -> None:
+        before = signal(SIGTERM, lambda received, _: None)
+        try:
+            app = create_app(silent)
+            async with Server(app) as server:
+                await server.request("POST", "/ask", json={"prompt": "x", "session_id": "s"})
+                for _ in range(2):
+                    raise_signal(SIGTERM)
+                    await settle()
+                    gc.collect()
+                assert len(app._draining) == 2
+                assert (await server.request("GET", "/stream/s")).events()
+                await settle()
+                assert app._draining == set()
+        finally:
+            signal(SIGTERM, before)
+
+    run(main())
 
 
 def test_an_app_can_be_started_again_after_it_was_shut_down() -> None:

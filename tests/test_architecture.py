@@ -33,7 +33,7 @@ STDLIB = sys.stdlib_module_names
 STDLIB_ROOMS = {"asgi", "errors", "sse", "stepper"}  # they work where nothing else is installed
 ALWAYS = {"pydantic", "pydantic_core"}  # installed with us
 EXTRAS = {  # installed by who wants them
-    *("h11", "httpx", "hypercorn", "hypothesis", "redis", "uvicorn", "wsproto"),
+    *("h11", "httpx", "hypercorn", "hypothesis", "pytest", "redis", "uvicorn", "wsproto"),
     *("langgraph", "llamabot", "openai", "pydantic_ai"),
 }
 

@@ -1,12 +1,15 @@
 """The command: what it serves, how it stops, and what it answers to what it does not understand."""
 
+import asyncio
 import json
+import logging
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +20,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from asgi_agent.__main__ import main
+from asgi_agent.__main__ import Threads, main
 from asgi_agent.sse import Event, EventStreamDecoder
 from tests.serving import ROOT, Served, free_port, run
 
@@ -175,6 +178,150 @@ def test_clients_that_do_not_read_or_ask_do_not_hold_it_up(host: str) -> None:
         assert (status, seconds < 3 * SECONDS) == (0, True), (seconds, served.output())
 
 
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM] * 2])
+def test_a_thread_that_an_agent_waits_for_does_not_hold_it_up(
+    host: str, numbers: list[signal.Signals]
+) -> None:
+    with (
+        command("tests.main_agents:blocked", "--host-program", host) as served,
+        asked(served, "x") as stream,
+    ):
+        read = until(stream, b"...")
+        for number in numbers:
+            time.sleep(0.5)
+            served.process.send_signal(number)
+        status, seconds = stopped(served)
+        assert (status, seconds < SECONDS) == (0, True), (seconds, served.output())
+        assert json.loads(last_event(read + b"".join(stream)).data)["code"] == "shutdown"
+        assert "Traceback" not in served.output()
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_when_it_has_stopped_ctrl_c_is_python_s_again(host: str) -> None:
+    with (
+        command("tests.main_agents:possessive", "--host-program", host) as served,
+        asked(served, "x") as stream,
+    ):
+        until(stream, b"complete")
+        served.process.send_signal(signal.SIGINT)
+        while "Stopped" not in served.output():
+            time.sleep(0.05)
+        time.sleep(0.5)
+        assert served.process.poll() is None
+        served.process.send_signal(signal.SIGINT)
+        assert stopped(served)[1] < SECONDS
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_signals_are_given_back_to_whom_they_belonged(
+    host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class StopAtOnce(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage().startswith("Serving"):
+                signal.raise_signal(signal.SIGTERM)
+
+    def theirs(number: int, frame: object) -> None:
+        raise AssertionError
+
+    before = signal.signal(signal.SIGTERM, theirs)
+    logger, stop = logging.getLogger("asgi_agent"), StopAtOnce()
+    logger.addHandler(stop)
+    try:
+        with caplog.at_level(logging.INFO, "asgi_agent"):
+            assert main(["serve", "--port", "0", "--host-program", host]) == 0
+        assert signal.getsignal(signal.SIGTERM) is theirs
+    finally:
+        logger.removeHandler(stop)
+        signal.signal(signal.SIGTERM, before)
+    assert caplog.messages[-1] == "Stopped"
+
+
+def test_the_threads_of_an_agent_are_used_again_and_tell_what_went_wrong() -> None:
+    with command("tests.main_agents:threaded") as served, asked(served, "x") as stream:
+        said = json.loads(last_event(b"".join(stream)).data)["data"]
+        assert said == "2 2 invalid literal for int() with base 10: 'x'"
+
+
+def test_what_the_interpreter_does_at_its_end_is_done() -> None:
+    """So that what an agent's libraries have registered with `atexit` is called."""
+    with command("tests.main_agents:blocked") as served, asked(served, "x") as stream:
+        until(stream, b"...")
+        served.process.send_signal(signal.SIGINT)
+        assert stopped(served)[0] == 0
+        assert served.output().endswith("atexit\n")
+
+
+def test_a_call_waits_for_a_thread_and_is_not_made_if_it_is_cancelled_meanwhile() -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().set_default_executor(Threads(1))
+        free = threading.Event()
+        made: list[str] = []
+        first, second, third = (
+            asyncio.create_task(asyncio.to_thread(call))
+            for call in (free.wait, lambda: made.append("second"), lambda: made.append("third"))
+        )
+        await asyncio.sleep(0)
+        second.cancel()
+        free.set()
+        await asyncio.gather(first, third)
+        assert made == ["third"]
+
+    asyncio.run(main())
+
+
+def test_a_thread_ends_with_the_loop_unless_it_is_blocked() -> None:
+    free, begun = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+
+    def block() -> None:
+        threads.append(threading.current_thread())
+        begun.set()
+        free.wait()
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_default_executor(Threads())
+        blocked = asyncio.create_task(asyncio.to_thread(block))
+        await asyncio.to_thread(begun.wait)
+        blocked.cancel()
+        threads.append(await asyncio.to_thread(threading.current_thread))
+
+    asyncio.run(main())
+    blocked, idle = threads
+    idle.join(2)
+    assert (blocked.is_alive(), idle.is_alive()) == (True, False)
+    free.set()
+    blocked.join(2)
+    assert not blocked.is_alive()
+
+
+# Where it listens
+
+
+@contextmanager
+def told_where(*arguments: str) -> Iterator[str]:
+    """Serve on a port that the system chooses; the URL that the command tells."""
+    call = [sys.executable, "-m", "asgi_agent", "serve", *arguments, "--port", "0"]
+    with subprocess.Popen(call, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            told = next(line for line in process.stderr if "Serving demo on " in line)
+            yield told.rpartition(" ")[2].strip()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stderr.read()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize(("address", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_it_tells_the_url_where_it_can_be_reached(host: str, address: str, shown: str) -> None:
+    with told_where("--host-program", host, "--host", address) as url:
+        assert re.fullmatch(rf"http://{re.escape(shown)}:[1-9]\d*/", url)
+        assert httpx.get(f"{url}health").status_code == 200
+
+
 # What it does not understand
 
 
@@ -213,7 +360,9 @@ def test_the_agent_is_looked_for_where_the_command_was_called() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("server",), ("serve", "--port", "x"), ("serve", "--host-program", "apache")]
+    "arguments",
+    [(), ("server",), ("serve", "--port", "x"), ("serve", "--host-program", "apache")]
+    + [("serve", f"--port={port}") for port in ("70000", "65536", "-1", "1.5", "9" * 5000, "")],
 )
 def test_a_wrong_command_is_answered_with_how_it_is_used(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
@@ -221,7 +370,17 @@ def test_a_wrong_command_is_answered_with_how_it_is_used(
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     assert exit_.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: asgi-agent")
+    told = capsys.readouterr().err
+    assert told.startswith("usage: asgi-agent")
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("host", ["x..y", "256.0.0.0", "a" * 64])
+def test_an_address_that_is_none_is_an_error_in_one_line(
+    host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--host", host, "--port", "0"]) == 1
+    assert re.fullmatch(r"asgi-agent: .+\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(("host", "package"), [("uvicorn", "uvicorn"), ("hypercorn", "hypercorn")])

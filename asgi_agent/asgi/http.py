@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import BodyTooLarge, ClientDisconnected, UsageError
+from ..errors import BodyTooLarge, ClientDisconnected, UnsupportedContentCoding, UsageError
 from .types import Headers, Receive, Scope, Send
 
 log = logging.getLogger("asgi_agent")
@@ -34,9 +34,13 @@ def header(scope: Scope, name: bytes) -> str | None:
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The whole request body.
 
-    Raises `BodyTooLarge` as soon as it is known to pass `limit` bytes, and `ClientDisconnected`
-    where the client leaves before its end: half a body is never handed on.
+    Raises `BodyTooLarge` as soon as it is known to pass `limit` bytes, `UnsupportedContentCoding`
+    where it is compressed, and `ClientDisconnected` where the client leaves before its end: half a
+    body is never handed on.
     """
+    coding = header(scope, b"content-encoding") or "identity"
+    if coding.lower() != "identity":
+        raise UnsupportedContentCoding(f"The content coding must be identity: {coding[:80]!r}.")
     announced = header(scope, b"content-length") or ""
     if announced.isdecimal() and len(announced) < 20 and int(announced) > limit:
         raise BodyTooLarge(f"the body may have {limit} bytes")

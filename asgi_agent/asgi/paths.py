@@ -5,10 +5,13 @@ the difference between `/` and `%2F`. `raw_path`, where there is one, has kept i
 https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope
 """
 
+import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from .types import Scope
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
 
 
 class Place(NamedTuple):
@@ -23,14 +26,23 @@ def locate(scope: Scope) -> Place:
     root: str = (scope.get("root_path") or "").rstrip("/")
     # Starlette adds its mounts to `root_path`, but not to a `path` whose root a proxy has stripped.
     mounts = root.removeprefix((scope.get("app_root_path") or "").rstrip("/"))
-    path = _below(scope["path"], root, mounts)
-    raw = (scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1")
+    path = _below(_path_of(scope["path"]), root, mounts)
+    raw = _path_of((scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1"))
     parts = raw.split("/")[1:] if raw.startswith("/") else []
     mounted = _mounted(parts, path)
     if mounted is None:
         return Place(_split(path), root)
     prefix = _joined(root, "".join(f"/{part}" for part in parts[:mounted]))
     return Place([unquote(part) for part in _split("/".join(parts[mounted:]))], prefix)
+
+
+def _path_of(target: str) -> str:
+    """The path of a request target, which some hosts hand on as they got it.
+
+    RFC 9112, 3.2.2: "a server MUST accept the absolute-form in requests", http://example.org/ask.
+    """
+    origin = None if target.startswith("/") else ORIGIN.match(target)
+    return target if origin is None else target[origin.end() :]
 
 
 def _split(path: str) -> list[str]:

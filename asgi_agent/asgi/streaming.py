@@ -109,8 +109,9 @@ class StreamingResponse(Generic[T]):
 
     An error of the source is logged, and told to the client by what `failed` makes of it; without
     `failed` it is raised, and the host aborts the response: truncation must not look like an end.
-    After `idle_seconds` without a write `idle` is written. The source is closed in every case; for
-    HEAD it is never started.
+    Where the host cancels, as some do at shutdown, `interrupted` is the last that the client gets,
+    and without it, for the same reason, there is no end. After `idle_seconds` without a write
+    `idle` is written. The source is closed in every case; for HEAD it is never started.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class StreamingResponse(Generic[T]):
         idle: bytes = b"",
         idle_seconds: float = 15.0,
         failed: Callable[[Exception], bytes] | None = None,
+        interrupted: bytes | None = None,
     ) -> None:
         self.items = items
         self.encode = encode
@@ -131,6 +133,7 @@ class StreamingResponse(Generic[T]):
         self.idle = idle
         self.idle_seconds = checked(idle_seconds)
         self.failed = failed
+        self.interrupted = interrupted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = UntilDisconnect(receive)
@@ -165,9 +168,10 @@ class StreamingResponse(Generic[T]):
             body.add(self.failed(error))
         except asyncio.CancelledError:
             # The client has left, or the host is shutting down: then end after a whole item.
+            body.add(self.interrupted or b"")
             with suppress(TimeoutError):
                 async with asyncio.timeout(FINISH_SECONDS):
-                    await body.finish()
+                    await (body.write() if self.interrupted is None else body.finish())
             raise
 
     async def _write_items(self, source: Stepper[T], body: Body, client: UntilDisconnect) -> None:

@@ -51,7 +51,9 @@ class LessonEndpoints:
         await asyncio.sleep(0)  # the run takes its first step: a short answer leaves in one write
         events = self._events(session, Start(len(session.turns)))
         heartbeat = self._service.config.heartbeat_seconds
-        return EventStream(events, heartbeat=heartbeat, failure=lambda _: FAILURE)
+        return EventStream(
+            events, heartbeat=heartbeat, failure=lambda _: FAILURE, interrupted=CUT_OFF
+        )
 
     async def _start(self, request: Request) -> Session:
         asked = await request.json(ChatRequest, self._service.config.max_body_bytes)

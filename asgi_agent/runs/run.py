@@ -10,6 +10,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from time import perf_counter
+from typing import cast
 
 from ..agents import Agent, Turn
 from ..config import ServerConfig
@@ -291,8 +292,9 @@ class Run:
 
 def _told(error: BaseException) -> AgentError | None:
     """The error that the agent has raised for the client to see, also from a task group."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    if isinstance(error, ExceptionGroup):
+        inner = cast(ExceptionGroup[Exception], error).exceptions
+        return _told(inner[0]) if len(inner) == 1 else None
     return error if isinstance(error, AgentError) else None
 
 

@@ -12,7 +12,7 @@ from asgi_agent.asgi.types import Scope
 from asgi_agent.errors import UsageError
 from asgi_agent.sse import Comment, Event, EventStreamDecoder
 from asgi_agent.testing import Behaviour, Response, Server, run
-from tests.asgi.http_hosts import TimedHost
+from tests.asgi.http_hosts import TimedHost, cancelled
 
 Events = AsyncGenerator[Event | Comment | bytes, None]
 
@@ -57,6 +57,20 @@ def test_events_comments_and_whole_events_in_bytes_are_written_as_they_are() -> 
     assert response.body == b"event: a\ndata: 1\n\n: note\ndata: 2\n\n"
 
 
+@pytest.mark.parametrize("item", ["tick", bytearray(b"data: 1\n\n"), None, 1, {"data": "1"}])
+def test_anything_else_is_a_mistake_of_the_source(
+    item: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def events() -> AsyncGenerator[Any, None]:
+        yield Event("a")
+        yield item
+
+    first, last = request(EventStream(events())).events()
+    assert (first, last.event) == (Event("a"), "error")
+    assert "an event stream has events, comments and bytes" in caplog.text
+    assert repr(item) in caplog.text
+
+
 def test_every_request_has_a_stream_of_its_own() -> None:
     async def events(scope: Scope) -> Events:
         yield Event(scope["path"])
@@ -64,6 +78,53 @@ def test_every_request_has_a_stream_of_its_own() -> None:
     app = EventStream(events)
     assert request(app, path="/a").events() == [Event("/a")]
     assert request(app, path="/b").events() == [Event("/b")]
+
+
+def test_an_iterator_answers_one_request_and_ends_the_client_of_the_second(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An empty stream is what `EventSource` would ask for again and again; 500 ends it."""
+    app = EventStream(numbers())
+    assert len(request(app).events()) == 3
+    for _ in range(2):
+        response = request(app)
+        assert (response.status, response.json()) == (500, {"error": "Internal Server Error"})
+    assert "give EventStream a function" in caplog.text
+
+
+def test_two_requests_at_once_do_not_share_an_iterator() -> None:
+    async def main() -> None:
+        async with Server(EventStream(numbers())) as server, server.stream("GET", "/") as first:
+            assert (await server.request("GET", "/")).status == 500
+            assert len((await first.rest()).events()) == 3
+
+    run(main())
+
+
+def test_an_iterable_that_can_begin_again_answers_every_request() -> None:
+    class Numbers:
+        def __aiter__(self) -> Events:
+            return numbers()
+
+    app = EventStream(Numbers())
+    assert request(app) == request(app)
+    assert len(request(app).events()) == 3
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "QUERY"])
+def test_any_other_method_is_told_which_are_known(method: str) -> None:
+    app = EventStream(numbers())
+    response = request(app, method)
+    assert (response.status, response.json()) == (405, {"error": "Method Not Allowed"})
+    assert response.headers["allow"] == "GET, HEAD, POST, OPTIONS"
+    assert len(request(app, "POST").events()) == 3  # nothing was used up
+
+
+@pytest.mark.parametrize("path", ["/", "*"])
+def test_options_are_answered_and_start_nothing(path: str) -> None:
+    response = request(EventStream(numbers), "OPTIONS", path)
+    assert (response.status, response.body) == (204, b"")
+    assert response.headers["allow"] == "GET, HEAD, POST, OPTIONS"
 
 
 def test_a_heartbeat_is_one_bare_comment_line_after_silence() -> None:
@@ -128,6 +189,27 @@ def test_head_starts_nothing() -> None:
     head = request(EventStream(events()), "HEAD")
     assert head.body == b""
     assert head.headers == request(EventStream(numbers())).headers
+
+
+async def for_ever() -> Events:
+    while True:
+        yield Event("again")
+        await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize("last", [b"", b"data: bye\n\n", Event("bye", event="error")])
+def test_a_host_that_cancels_ends_it_after_a_whole_event_and_what_tells_of_it(
+    last: Event | bytes,
+) -> None:
+    async def main() -> None:
+        host = TimedHost()
+        task = await cancelled(EventStream(for_ever(), interrupted=last), host, after=0.5)
+        assert task.cancelled()
+        told = last if isinstance(last, bytes) else last.encode()
+        assert host.body == b"data: again\n\n" + told
+        assert host.is_complete
+
+    run(main())
 
 
 def test_it_ends_when_the_client_disconnects_and_so_do_its_events() -> None:

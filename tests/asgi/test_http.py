@@ -8,7 +8,12 @@ import pytest
 
 from asgi_agent.asgi import JSONResponse, Response, header, read_body
 from asgi_agent.asgi.types import Message, Receive, Scope, Send
-from asgi_agent.errors import BodyTooLarge, ClientDisconnected, UsageError
+from asgi_agent.errors import (
+    BodyTooLarge,
+    ClientDisconnected,
+    UnsupportedContentCoding,
+    UsageError,
+)
 from asgi_agent.testing import Behaviour, Server, run
 from asgi_agent.testing import Response as Answer
 from tests.asgi.fake_hosts import Host, http_scope
@@ -72,6 +77,21 @@ def test_a_body_that_is_announced_as_too_long_is_not_read() -> None:
 @pytest.mark.parametrize("length", [b"", b"-1", b"1e3", b"\xb2\xb3", b"9" * 5000])
 def test_an_announcement_that_is_no_number_of_bytes_is_the_hosts_business(length: bytes) -> None:
     assert read(part(b"hello", more=False), length=length) == b"hello"
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"identity, br", b"\xff"])
+def test_a_body_in_a_content_coding_is_not_read(coding: bytes) -> None:
+    host = Host(part(b"x", more=False))
+    scope = http_scope("POST", (b"content-encoding", coding))
+    with pytest.raises(UnsupportedContentCoding, match="must be identity"):
+        run(read_body(scope, host.receive, 10))
+    assert host.receives == 0
+
+
+@pytest.mark.parametrize("coding", [b"", b"identity", b" Identity "])
+def test_identity_is_no_content_coding(coding: bytes) -> None:
+    scope = http_scope("POST", (b"content-encoding", coding))
+    assert run(read_body(scope, Host(part(b"x", more=False)).receive, 10)) == b"x"
 
 
 def test_half_a_body_is_never_handed_on() -> None:

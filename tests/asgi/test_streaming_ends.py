@@ -196,15 +196,44 @@ def test_a_last_send_is_not_watched_when_it_returns() -> None:
 # The host cancels.
 
 
-def test_a_host_that_cancels_gets_a_whole_body_and_its_cancellation_back() -> None:
+@pytest.mark.parametrize("last", [b"", b"cut"])
+def test_a_host_that_cancels_gets_a_whole_body_and_its_cancellation_back(last: bytes) -> None:
     async def main() -> None:
         source, host = Ticking(), TimedHost()
-        task = await cancelled(response(source), host, after=2.5)
+        task = await cancelled(response(source, interrupted=last), host, after=2.5)
         assert task.cancelled()
         assert source.trace == ["CancelledError", "clean"]
-        assert host.body == b"tickticktick"
+        assert host.body == b"tickticktick" + last
         assert host.is_complete
         assert host.pending == 0
+
+    run(main())
+
+
+def test_an_interruption_that_cannot_be_told_does_not_look_like_an_end() -> None:
+    async def source() -> Chunks:
+        try:
+            await forever()
+        except asyncio.CancelledError:
+            yield b"the last words"
+            raise
+
+    async def main() -> None:
+        host = TimedHost()
+        task = await cancelled(response(source()), host, after=1)
+        assert task.cancelled()
+        assert host.body == b".the last words"
+        assert not host.is_complete
+
+    run(main())
+
+
+def test_a_client_who_leaves_is_told_of_no_interruption() -> None:
+    async def main() -> None:
+        host = TimedHost(leaves_after=2.5)
+        await host.serve(response(Ticking(), interrupted=b"cut"))
+        assert host.body == b"tickticktick"
+        assert not host.is_complete
 
     run(main())
 
@@ -223,7 +252,7 @@ def test_a_host_that_cancels_before_the_first_step_gets_its_cancellation_back() 
 def test_a_host_that_cancels_and_takes_no_last_body_is_not_kept_waiting() -> None:
     async def main() -> None:
         source, host = Ticking(0), StuckHttpHost(is_last)
-        task = await cancelled(response(source), host, after=1.5)
+        task = await cancelled(response(source, interrupted=b""), host, after=1.5)
         assert task.cancelled()
         assert asyncio.get_running_loop().time() == 1.5 + FINISH_SECONDS
         assert source.trace == ["CancelledError", "clean"]
@@ -236,7 +265,7 @@ def test_nothing_follows_a_send_that_was_cancelled() -> None:
     async def main() -> None:
         source = Ticking()
         host = StuckHttpHost(lambda message: has_data(message) and len(host.bodies) == 1)
-        task = await cancelled(response(source), host, after=1.5)
+        task = await cancelled(response(source, interrupted=b"cut"), host, after=1.5)
         assert task.cancelled()
         assert source.trace == ["CancelledError", "clean"]
         assert host.body == b"tick"
@@ -248,7 +277,7 @@ def test_nothing_follows_a_send_that_was_cancelled() -> None:
 def test_a_host_that_cancels_twice_cuts_the_clean_up_short() -> None:
     async def main() -> None:
         source, host = Ticking(clean_up_seconds=100), TimedHost()
-        task = asyncio.create_task(host.serve(response(source)))
+        task = asyncio.create_task(host.serve(response(source, interrupted=b"")))
         for _ in range(2):
             await asyncio.sleep(1.5)
             task.cancel()
@@ -268,7 +297,7 @@ async def endless() -> Chunks:
 def test_a_host_that_cancels_a_source_that_never_waits_is_obeyed() -> None:
     async def main() -> None:
         host = TimedHost()
-        task = asyncio.create_task(host.serve(response(endless())))
+        task = asyncio.create_task(host.serve(response(endless(), interrupted=b"")))
         for _ in range(5):
             await asyncio.sleep(0)
         task.cancel()

@@ -68,7 +68,7 @@ def test_a_last_event_id_that_we_never_gave_is_a_gap_and_then_everything(
     gap, *events = talk.decode(answer.body)
     assert parts(events) == parts(whole)
     assert (gap.event, gap.id) == ("data", None)
-    value = {"last_event_id": last.decode("latin-1"), "next_event_id": "1-1"}
+    value = {"last_event_id": last.decode("utf-8", "replace"), "next_event_id": "1-1"}
     assert json.loads(gap.data) == {"name": "gap", "value": value}
 
 
