@@ -264,6 +264,7 @@ def test_a_call_waits_for_a_thread_and_is_not_made_if_it_is_cancelled_meanwhile(
         )
         await asyncio.sleep(0)
         second.cancel()
+        await asyncio.wait([second])
         free.set()
         await asyncio.gather(first, third)
         assert made == ["third"]
