@@ -77,8 +77,12 @@ class EventStream:
                 await response(scope, receive, send)
             case "lifespan":  # where this is the whole application
                 await lifespan(receive, send)
-            case _:
+            case "websocket":
                 await WebSocket(scope, receive, send).deny(404)
+            case unknown:
+                # ASGI 3.0: "Applications should actively reject any protocol that they do not
+                # understand with an exception (of any type)."
+                raise UsageError(f"an event stream is no {unknown!r} application")
 
     def _response(self, scope: Scope) -> ASGIApp:
         if scope["method"] == "OPTIONS":

@@ -245,6 +245,14 @@ def test_it_answers_the_lifespan() -> None:
     assert run(main()) == []
 
 
+def test_it_refuses_a_protocol_that_it_does_not_know() -> None:
+    async def nothing(*_: object) -> Any:
+        raise AssertionError
+
+    with pytest.raises(UsageError, match="'webtransport'"):
+        run(EventStream(numbers)({"type": "webtransport"}, nothing, nothing))
+
+
 def test_it_takes_no_websocket() -> None:
     async def main() -> Any:
         async with Server(EventStream(numbers)) as server, server.websocket("/") as session:
