@@ -58,8 +58,9 @@ def run_the_skipped(directory: Path, **environment: str) -> subprocess.Completed
     for name, source in {**SKIPPED, "conftest.py": CONFTEST.read_text()}.items():
         (directory / name).write_text(source)
     arguments = ["-m", "pytest", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
+    no_summary = "-rN"  # which where CI is set would tell every reason once more
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    return run([*arguments, f"--rootdir={directory}", str(directory)], **environment)
+    return run([*arguments, no_summary, f"--rootdir={directory}", str(directory)], **environment)
 
 
 def run(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
