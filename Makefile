@@ -13,7 +13,7 @@ CLIENTS_STAMP := $(if $(wildcard $(CLIENTS)/package-lock.json),$(CLIENTS)/node_m
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve format format-check lint types floors test check thorough bench clean
+.PHONY: help install serve format format-check lint types floors test conformance survey check thorough bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,12 @@ floors: $(VENV)/.stamp-dev  ## who may import whom
 test: install  ## all tests, with the coverage gate
 	$(BIN)/python -m pytest --cov --cov-report=term
 
+conformance: install  ## the conformance suite on our own server
+	$(BIN)/python -m tests.conformance.ours
+
+survey: install  ## the suite on the servers of others; nothing of it is ever committed
+	$(BIN)/python conformance/adapters/survey.py
+
 # One after another, the quick ones first, also under `make --jobs`.
 check:  ## all that a change must pass
 	$(MAKE) format-check
@@ -74,8 +80,10 @@ check:  ## all that a change must pass
 	$(MAKE) types
 	$(MAKE) floors
 	$(MAKE) test
+	$(MAKE) conformance
 
-thorough: install  ## the slow tests, and 20,000 examples of every property
+thorough: install  ## the slow tests, 20,000 examples of every property, and every host program
+	$(BIN)/python -m tests.conformance.ours --thorough
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m 'thorough or hypothesis' --timeout=3600
 
 bench: install  ## the benchmarks

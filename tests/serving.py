@@ -84,12 +84,14 @@ def serve_http_2(app: str, directory: Path) -> Iterator[tuple[Served, ssl.SSLCon
 
 
 @contextmanager
-def run(command: list[str], port: int, scheme: str = "http") -> Iterator[Served]:
+def run(
+    command: list[str], port: int, scheme: str = "http", directory: Path = ROOT
+) -> Iterator[Served]:
     """Run a server until the block ends; it then gets SIGTERM, and 10 s later SIGKILL."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     with TemporaryFile() as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+            command, cwd=directory, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         served = Served(f"{scheme}://127.0.0.1:{port}", process, log)
         try:

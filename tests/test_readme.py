@@ -26,10 +26,11 @@ TYPED = [
     ),
 ]
 
-# Our command as it is typed: after a prompt, variables and a path, or as a module.
+# Our commands as they are typed: after a prompt, variables and a path, or as a module.
+PROGRAMS = ("asgi_agent", "sse_conformance")
 CALL = re.compile(
-    r"(?:\$ )?(?:\w+=\S* )*(?:\S*bin/)?(?:python3? -m asgi_agent|asgi-agent)"
-    r"(?: ([a-z]+))?((?: .*)?)$"
+    r"(?:\$ )?(?:\w+=\S* )*(?:\S*bin/)?"
+    r"(?:python3? -m )?(asgi[-_]agent|sse[-_]conformance)(?: ([a-z-]+))?((?: .*)?)$"
 )
 
 
@@ -60,8 +61,10 @@ def test_every_make_target_exists() -> None:
 
 def test_every_command_and_option_exists() -> None:
     """`asgi-agent serve --port 80` names its command; a lone `--port` is an option of some."""
-    calls = [(call[1] or "", call[2]) for typed in TYPED if (call := CALL.match(typed))]
-    available = {command: options_in(help_of(command)) for command, _ in calls}
+    found = [call for typed in TYPED if (call := CALL.match(typed))]
+    calls = [((call[1].replace("-", "_"), call[2] or ""), call[3]) for call in found]
+    assert {program for (program, _), _ in calls} == set(PROGRAMS)
+    available = {command: options_in(help_of(*command)) for command, _ in calls}
     unknown = {(command, options_in(rest) - available[command]) for command, rest in calls}
     assert not any(options for _, options in unknown), unknown
     alone = {option for typed in TYPED if typed.startswith("--") for option in options_in(typed)}
@@ -72,12 +75,12 @@ def options_in(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
 
 
-def help_of(command: str) -> str:
-    arguments = ["-m", "asgi_agent", *filter(None, [command]), "--help"]
+def help_of(program: str, command: str) -> str:
+    arguments = ["-m", program, *filter(None, [command]), "--help"]
     finished = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env=os.environ | {"NO_COLOR": "1"},
+        env=os.environ | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT / "conformance")},
         capture_output=True,
         text=True,
         check=False,

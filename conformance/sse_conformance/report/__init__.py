@@ -1,0 +1,1 @@
+"""The results, as a person or a program wants to read them."""
