@@ -63,6 +63,7 @@ class AgentApp:
         runs = Runs(as_agent(agent), eventlog, config)
         sessions = SessionManager(runs, config)
         self.config = config
+        self._log = eventlog
         self.service = Service(config, runs, sessions, config.name or name_of(agent))
         self.signals = StopSignals(self._stop)
         self._draining: set[asyncio.Task[None]] = set()  # the loop itself holds no task
@@ -92,9 +93,10 @@ class AgentApp:
         self.service.runs.reopen()
 
     async def close(self) -> None:
-        """End every run."""
+        """End every run, and close the event log."""
         self.signals.unwatch()
         await self.drain(0)
+        await self._log.close()
 
     async def drain(self, seconds: float | None = None) -> None:
         """Refuse new runs, let the active ones finish for so long, then end every one of them."""

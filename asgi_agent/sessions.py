@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from .agents import Message
 from .config import ServerConfig
-from .errors import SessionBusy, UnknownSession
-from .events import Cancelled, Complete, Error, to_json
+from .errors import SessionBusy, UnknownQuestion, UnknownSession
+from .events import Approval, Cancelled, ClientTool, Complete, Error, Question, to_json
 from .runs import Run, Runs
 
 KEPT_TURNS = 8  # whose event streams can still be read; the history has all turns
@@ -99,6 +99,8 @@ class SessionManager:
         history: Sequence[Message] | None = None,
         session_id: str | None = None,
         principal: Any = None,
+        *,
+        key: str | None = None,
     ) -> Session:
         """Start a turn: of the session that `session_id` names, or else of a new one.
 
@@ -139,6 +141,33 @@ class SessionManager:
             raise UnknownSession("Session not found or expired")
         self._touch(session)
         return session
+
+    async def cancel(self, session: Session, reason: str | None = None) -> None:
+        """Cancel the turn that is under way; when this returns, it has ended.
+
+        Raises `SessionBusy` if nothing runs.
+        """
+        run = session.run
+        if run is None:
+            raise SessionBusy("Nothing is running.")
+        run.cancel(reason)
+        await run.ended.wait()
+
+    async def answer(self, session: Session, question_id: str, value: Any) -> None:
+        """Answer what the agent has asked. Raises `UnknownQuestion` or `AlreadyAnswered`."""
+        if session.run is None:
+            raise UnknownQuestion("Nobody has asked this question.")
+        session.run.dialogue.answer(question_id, value)
+
+    async def questions(self, session: Session) -> list[Question | Approval | ClientTool]:
+        """What still has to be answered, in the order in which it was asked."""
+        return session.run.dialogue.questions if session.run else []
+
+    async def send(self, session: Session, message: Any) -> None:
+        """Put a message into the agent's inbox. Raises `SessionBusy` if nothing runs."""
+        if session.run is None:
+            raise SessionBusy("Nothing is running.")
+        session.run.dialogue.inbox.put(message)
 
     async def remove_session(self, session_id: str) -> None:
         """Cancel what the session is doing, and free all that is kept of it."""

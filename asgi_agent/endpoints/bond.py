@@ -7,7 +7,6 @@ from contextlib import aclosing
 
 from ..asgi import ASGIApp, EventStream, JSONResponse, Response, header
 from ..dialects.bond import FAILURE, BondEventStream
-from ..errors import SessionBusy, UnknownSession
 from ..events import fields_of, to_json
 from ..inputs import AnswerRequest, AskRequest, HealthResponse, SessionResponse
 from ..sessions import Session
@@ -65,26 +64,20 @@ class BondEndpoints:
     async def cancel(self, _: Request, session_id: str) -> ASGIApp:
         """POST /sessions/{id}/cancel: when it is answered, the run has ended."""
         session = await self._service.sessions.get_session(session_id)
-        run = session.run
-        if run is None:
-            raise SessionBusy("Nothing is running.")
-        run.cancel()
-        await run.ended.wait()
+        await self._service.sessions.cancel(session)
         return JSONResponse({"status": "cancelled"}, 202)
 
     async def answer(self, request: Request, session_id: str) -> ASGIApp:
         """POST /sessions/{id}/answer: answer what the agent has asked."""
         answer = await request.json(AnswerRequest, self._service.config.max_body_bytes)
         session = await self._service.sessions.get_session(session_id)
-        if session.run is None:
-            raise UnknownSession("Nobody has asked this question.")
-        session.run.dialogue.answer(answer.id, answer.value)
+        await self._service.sessions.answer(session, answer.id, answer.value)
         return JSONResponse({"status": "answered"}, 202)
 
     async def show(self, _: Request, session_id: str) -> ASGIApp:
         """GET /sessions/{id}: the conversation so far, and what waits for an answer."""
         session = await self._service.sessions.get_session(session_id)
-        asked = session.run.dialogue.questions if session.run else []
+        asked = await self._service.sessions.questions(session)
         shown = {
             "session_id": session.session_id,
             "status": session.status.value,

@@ -13,7 +13,14 @@ from uuid import uuid4
 
 from ..asgi import WebSocket, silence
 from ..dialects.base import WebSocketDialect
-from ..errors import BadRequest, ClientDisconnected, LogError, TooManyRuns
+from ..errors import (
+    BadRequest,
+    ClientDisconnected,
+    LogError,
+    SessionBusy,
+    TooManyRuns,
+    UnknownQuestion,
+)
 from ..events import entry
 from ..inputs import AnswerMessage, CancelMessage, PromptMessage, ResumeMessage
 from ..middleware.backpressure import SLOW
@@ -77,26 +84,29 @@ class Conversation:
                 await self._send(self._dialect.refuse(error))
 
     async def _hear(self, message: str | bytes) -> None:
-        run = self._current.run if self._current else None
+        sessions, current = self._service.sessions, self._current
         if isinstance(message, bytes):
-            if run is None:
+            if current is None or not current.is_active:
                 raise BadRequest("Expected a text message")
-            run.dialogue.inbox.put(message)
+            await sessions.send(current, message)
             return
         match self._dialect.parse(message):
             case CancelMessage():
-                if run is not None:
-                    run.cancel()
-                elif self._is_beginning or not self._asked.empty():
-                    self._cancel_next = True  # a prompt and its cancel may arrive together
-                else:
-                    raise BadRequest("Nothing is running.")
+                await self._cancel()
             case AnswerMessage() as answer:
-                if run is None:
-                    raise BadRequest("Nobody has asked this question.")
-                run.dialogue.answer(answer.id, answer.value)
+                if current is None:
+                    raise UnknownQuestion("Nobody has asked this question.")
+                await sessions.answer(current, answer.id, answer.value)
             case asked:
                 self._queue(asked, len(message))
+
+    async def _cancel(self) -> None:
+        if self._current is not None and self._current.is_active:
+            await self._service.sessions.cancel(self._current)
+        elif self._is_beginning or not self._asked.empty():
+            self._cancel_next = True  # a prompt and its cancel may arrive together
+        else:
+            raise SessionBusy("Nothing is running.")
 
     def _queue(self, asked: Asked, size: int) -> None:
         is_too_much = self._asked_size + size > self._service.config.max_message_bytes
@@ -145,9 +155,10 @@ class Conversation:
 
     async def _tell(self, session: Session, start: Start) -> None:
         self._current = session
-        if self._cancel_next and session.run is not None:
-            session.run.cancel()
+        is_cancelled = self._cancel_next
         self._is_beginning = self._cancel_next = False
+        if is_cancelled and session.is_active:
+            await self._service.sessions.cancel(session)
         has_ended = False
         async with aclosing(pages(self._service.runs, session, start)) as following:
             async for gap, page in following:

@@ -14,6 +14,8 @@ class FaultyLog:
     `faults` names what happens to the next appends: "refused", "answer lost", or "" for nothing.
     """
 
+    is_shared = False
+
     def __init__(self, *faults: str, seconds: float = 0) -> None:
         self.inner = MemoryLog()
         self.faults = list(faults)
@@ -52,3 +54,6 @@ class FaultyLog:
     async def watch(self, run: str, wake: Wake) -> Callable[[], Awaitable[None]]:
         await self._pass_time()
         return await self.inner.watch(run, wake)
+
+    async def close(self) -> None:
+        await self.inner.close()
