@@ -96,6 +96,7 @@ class AgentApp:
         """End every run, and close the event log."""
         self.signals.unwatch()
         await self.drain(0)
+        await self.service.sessions.close()
         await self._log.close()
 
     async def drain(self, seconds: float | None = None) -> None:

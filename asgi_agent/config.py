@@ -36,6 +36,7 @@ class ServerConfig:
     on_disconnect: Literal["continue", "cancel"] | float = "continue"  # a number: after so long
     drain_seconds: float = 10.0  # what runs get to finish when the server shuts down
     max_run_seconds: float | None = None
+    lease_seconds: float = 10.0  # on a shared log: after so long a worker that is lost is replaced
 
     heartbeat_seconds: float = 4.0  # of silence in an event stream: some clients give up at 5
     ping_seconds: float = 15.0  # of silence on a WebSocket
@@ -55,8 +56,9 @@ class ServerConfig:
             value = getattr(self, name)
             if value is not None or name not in _MAY_BE_OFF:
                 _check_number(name, value)
-        if self.patience == math.inf:
-            raise UsageError(f"patience is not for ever: {self.patience!r}")
+        for name in ("patience", "lease_seconds"):
+            if getattr(self, name) == math.inf:
+                raise UsageError(f"{name} is not for ever: {math.inf}")
         if self.retry_ms is not None and self.retry_ms > LONGEST_RETRY:
             raise UsageError(f"retry_ms is at most {LONGEST_RETRY}: {self.retry_ms!r}")
         _check_grace(self.on_disconnect)
@@ -78,7 +80,7 @@ _COUNTS = (
 )
 _TIMES = (
     *("session_timeout_seconds", "drain_seconds", "max_run_seconds"),
-    *("heartbeat_seconds", "ping_seconds", "patience"),
+    *("heartbeat_seconds", "ping_seconds", "patience", "lease_seconds"),
 )
 _MAY_BE_ZERO = ("drain_seconds", "retry_ms")
 _MAY_BE_OFF = ("max_run_seconds", "max_run_bytes", "max_streams", "retry_ms")

@@ -12,6 +12,8 @@ AsgiAgentError
 │   │   └── UnsupportedContentCoding    415
 │   ├── UnknownSession          404
 │   ├── SessionBusy             409
+│   │   └── BeingBegun              409
+│   ├── KeyReused               422
 │   ├── UnknownQuestion         404
 │   └── AlreadyAnswered         409
 ├── TooManyRuns             nobody: the server is full, try again later (503)
@@ -96,6 +98,16 @@ class SessionBusy(BadRequest):
     """The session is in a state that conflicts with the request."""
 
     status = 409
+
+
+class BeingBegun(SessionBusy):
+    """Another request is about to begin a turn, perhaps the same one; soon it has."""
+
+
+class KeyReused(BadRequest):
+    """The Idempotency-Key came with another request before."""
+
+    status = 422
 
 
 class UnknownQuestion(BadRequest):

@@ -498,4 +498,4 @@ def test_an_empty_log_of_one_s_own_is_used() -> None:
     log = Sized()
     app = create_app(parrot, log=log)
     request(app, "POST", "/ask", json={"prompt": "x"})
-    assert len(log._runs) == 1
+    assert len(log._runs) == 2  # of the turn, and of the session

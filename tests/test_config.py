@@ -15,7 +15,7 @@ MORE_THAN_ZERO = [
     *("session_timeout_seconds", "max_concurrent_sessions", "max_idle_sessions"),
     *("max_run_seconds", "heartbeat_seconds", "ping_seconds", "max_body_bytes"),
     *("max_message_bytes", "lead_bytes", "keep_bytes", "max_run_bytes", "patience", "max_streams"),
-    *("max_history_bytes",),
+    *("max_history_bytes", "lease_seconds"),
 ]
 NOT_LESS_THAN_ZERO = ["drain_seconds", "retry_ms"]
 
@@ -72,9 +72,10 @@ def test_what_is_counted_is_whole_and_what_is_measured_need_not_be(name: str) ->
                 config(**{name: value})
 
 
-def test_patience_has_an_end() -> None:
-    with pytest.raises(UsageError, match="patience is not for ever"):
-        config(patience=math.inf)
+@pytest.mark.parametrize("name", ["patience", "lease_seconds"])
+def test_patience_has_an_end(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is not for ever"):
+        config(**{name: math.inf})
 
 
 def test_a_reconnection_time_is_one_that_an_event_can_carry() -> None:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import AsyncGenerator
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, cast
 
 from ..errors import UsageError
@@ -29,6 +29,18 @@ def as_agent(agent: Any) -> Agent:
 def name_of(agent: Any) -> str:
     """What to call the agent."""
     return str(getattr(agent, "name", None) or getattr(agent, "__name__", "agent"))
+
+
+def is_resumable(agent: Any) -> bool:
+    """Whether the agent declares that it can go on after what it has said on another worker.
+
+    It does so by a true attribute `resumable`, its own or that of what it wraps.
+    """
+    while agent is not None:
+        if hasattr(agent, "resumable"):
+            return bool(agent.resumable)
+        agent = agent.func if isinstance(agent, partial) else getattr(agent, "__wrapped__", None)
+    return False
 
 
 def _say_result(agent: Any) -> Agent:

@@ -34,6 +34,9 @@ class Turn:
     inbox: AsyncIterator[Any]  # what the client sends while the run goes on
     principal: Any = None  # who asks, where a middleware has put it in scope["principal"]
     deadline: float | None = None  # on the event loop's clock: when the run is ended
+    # What the run has said already, where it goes on after its worker was lost: for an agent with a
+    # true attribute `resumable`, which begins again with this and says only what comes after it.
+    said: tuple[AgentEvent, ...] = ()
 
 
 Agent: TypeAlias = Callable[[Turn], AsyncGenerator[AgentEvent | str, None]]

@@ -34,7 +34,10 @@ class BondEndpoints:
         config = self._service.config
         asked = await request.json(AskRequest, config.max_body_bytes)
         session = await self._service.sessions.create_session(
-            asked.prompt, session_id=asked.session_id, principal=request.principal
+            asked.prompt,
+            session_id=asked.session_id,
+            principal=request.principal,
+            key=request.idempotency_key,
         )
         prefix = request.place.prefix if config.public_prefix is None else config.public_prefix
         answer = SessionResponse(

@@ -32,6 +32,7 @@ log = logging.getLogger("asgi_agent")
 
 Asked: TypeAlias = PromptMessage | ResumeMessage
 
+LOG_FAILED = "The event log cannot be reached."
 QUEUED_PROMPTS = 16
 RESTARTING = 4503  # a close code of ours, after HTTP's 503 Service Unavailable: come again later
 
@@ -82,6 +83,9 @@ class Conversation:
                 await self._hear(await self._socket.receive())
             except BadRequest as error:
                 await self._send(self._dialect.refuse(error))
+            except LogError:
+                log.exception("The event log failed")
+                await self._send(self._dialect.refuse(LOG_FAILED))
 
     async def _hear(self, message: str | bytes) -> None:
         sessions, current = self._service.sessions, self._current
@@ -130,7 +134,7 @@ class Conversation:
                 await self._refuse(str(error))
             except LogError:
                 log.exception("The event log failed")
-                await self._refuse("The event log cannot be reached.")
+                await self._refuse(LOG_FAILED)
             self._idle.set()
 
     async def _refuse(self, why: str) -> None:
@@ -170,7 +174,9 @@ class Conversation:
                         await self._send(message)
                 has_ended = page.is_end
         self._current = None
-        if not has_ended:
+        if not has_ended and self._service.runs.drained.is_set():
+            await self._socket.close(RESTARTING, "the server is shutting down")
+        elif not has_ended:
             # It did not read for too long, or what it read was deleted. An end without a terminal
             # event means "come again"; on a WebSocket only the close can say so.
             await self._socket.close(SLOW, "cut off: reconnect and resume")

@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 from ..asgi import ASGIApp, EventStream, JSONResponse, UntilDisconnect
 from ..dialects.base import EventStreamDialect
 from ..dialects.lesson import CUT_OFF, FAILURE, LessonEventStream, error
 from ..errors import ClientDisconnected
-from ..events import Complete, scrub
+from ..events import Cancelled, Complete, scrub
 from ..events import Error as RunError
 from ..inputs import ChatRequest
-from ..runs import Run
+from ..runs import Ending
 from ..sessions import Session
 from .following import Start, pages
 from .service import Request, Service
@@ -26,23 +27,28 @@ class LessonEndpoints:
     async def chat(self, request: Request) -> ASGIApp:
         """POST /api/chat: the whole answer at once."""
         session = await self._start(request)
-        run = session.run
+        run, run_id = session.run, session.turns[-1] or ""
         async with UntilDisconnect(request.receive) as client:
             client.watch()
-            following = self._service.runs.follow(session.turns[-1] or "")
+            following = self._service.runs.follow(run_id)
             async with aclosing(following):
                 async for _ in following:
                     pass
         if client.gone:
             raise ClientDisconnected("the client left before the answer was whole")
-        if run and isinstance(run.outcome, Complete):
-            reply = _reply(run, run.outcome)
-            if reply is None:
+        ending = (run and run.ending) or await self._service.runs.ending(run_id)
+        match ending and ending.outcome:
+            case Complete(data):
+                reply = _reply(data, ending)
+                if reply is not None:
+                    return JSONResponse({"reply": reply, "conversation_id": session.session_id})
                 status, body = error(500, "The answer is too long to be told at once.")
-                return JSONResponse(body, status)
-            return JSONResponse({"reply": reply, "conversation_id": session.session_id})
-        failed = run and isinstance(run.outcome, RunError) and run.outcome.error
-        status, body = error(500, failed or "The run was cancelled.")
+            case RunError(message):
+                status, body = error(500, message)
+            case Cancelled():
+                status, body = error(500, "The run was cancelled.")
+            case _:  # another worker goes on with it
+                status, body = error(503, "The server is shutting down.")
         return JSONResponse(body, status)
 
     async def stream(self, request: Request) -> ASGIApp:
@@ -62,6 +68,7 @@ class LessonEndpoints:
             asked.history,
             asked.session_id or asked.conversation_id,
             request.principal,
+            key=request.idempotency_key,
         )
 
     async def _events(self, session: Session, start: Start) -> AsyncGenerator[bytes, None]:
@@ -77,8 +84,8 @@ class LessonEndpoints:
             yield CUT_OFF.encode()
 
 
-def _reply(run: Run, outcome: Complete) -> str | None:
+def _reply(data: Any, ending: Ending | None) -> str | None:
     """The whole answer; None if it is longer than what is kept."""
-    if isinstance(outcome.data, str):
-        return scrub(outcome.data)
-    return run.output.decode("utf-8") if run.is_output_whole else None
+    if isinstance(data, str):
+        return scrub(data)
+    return ending.output if ending and ending.is_whole else None

@@ -1,5 +1,6 @@
 """What all endpoints share: the server's parts, and how a request is read."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -7,12 +8,17 @@ from pydantic import BaseModel
 
 from ..asgi import Place, Receive, Scope, header, read_body
 from ..config import ServerConfig
-from ..errors import UnsupportedMediaType
+from ..errors import BadRequest, UnsupportedMediaType
 from ..inputs import parse
 from ..runs import Runs
 from ..sessions import SessionManager
 
 M = TypeVar("M", bound=BaseModel)
+
+MAX_KEY = 255  # characters
+# RFC 8941, 3.3.3: a string is printable ASCII, of which `"` and `\` stand after a `\`.
+IDEMPOTENCY_KEY = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"|([!#-+\--:<-~]+)')
+ESCAPED = re.compile(r'\\(["\\])')
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,23 @@ class Request:
     def principal(self) -> Any:
         """Who asks, where a middleware has said so."""
         return self.scope.get("principal")
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key that makes the request safe to repeat, if there is one.
+
+        draft-ietf-httpapi-idempotency-key-header: "an Item Structured Header", "its value MUST be a
+        String". One without quotes, as many clients send it, is taken too. Raises `BadRequest`.
+        """
+        name = b"idempotency-key"
+        sent = [value for key, value in self.scope["headers"] if bytes(key) == name]
+        if not sent:
+            return None
+        match = IDEMPOTENCY_KEY.fullmatch(header(self.scope, name) or "")
+        key = (match[2] or ESCAPED.sub(r"\1", match[1])) if match and len(sent) == 1 else ""
+        if not 0 < len(key) <= MAX_KEY:
+            raise BadRequest(f"The Idempotency-Key must be a string of 1 to {MAX_KEY} characters.")
+        return key
 
     async def json(self, model: type[M], limit: int) -> M:
         """The body. Raises `UnsupportedMediaType`, `BodyTooLarge` or `InvalidInput`.

@@ -3,6 +3,8 @@
 Agents may say the blocks themselves or leave them out; the log is well formed either way.
 """
 
+from collections.abc import Iterable
+
 from ..events import AgentEvent, BlockEnd, BlockStart, Text, Thinking, ToolDelta, ToolExec
 
 TOOL_CALL = "tool-call"
@@ -15,6 +17,19 @@ class Blocks:
         self._open: BlockStart | None = None
         self._tool_id: str | None = None  # whose call the open block is
         self._next = 0
+
+    def restore(self, said: Iterable[AgentEvent]) -> None:
+        """Go on after these events of the log, in which the blocks are well formed."""
+        for event in said:
+            match event:
+                case BlockStart():
+                    self._open, self._tool_id, self._next = event, None, event.idx + 1
+                case BlockEnd():
+                    self._open = None
+                case ToolDelta() | ToolExec() if self._open is not None:
+                    self._tool_id = event.id
+                case _:
+                    pass
 
     @property
     def in_text(self) -> bool:

@@ -1,16 +1,17 @@
 """What passes between an agent and its client while a run goes on: questions, answers, messages."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
 from ..errors import AlreadyAnswered, BadRequest, UnknownQuestion, UsageError
-from ..events import AgentEvent, Approval, ClientTool, Question
+from ..events import AgentEvent, Approval, ClientTool, Question, fields_of
 
 INBOX_MESSAGES = 1024  # what a client may send before the agent has read any of it, ...
 INBOX_BYTES = 8 << 20  # ... and how much of it may be sound
+ASK = "ask_"  # how the ID of a question begins that a function of the agent's waits for
 
 
 class Inbox:
@@ -48,6 +49,8 @@ class Dialogue:
         self._open: dict[str, Question | Approval | ClientTool] = {}
         self._answers: dict[str, asyncio.Future[Any]] = {}
         self._answered: set[str] = set()
+        self._earlier: list[Question | Approval] = []  # asked on another worker; see `restore`
+        self._given: dict[str, Any] = {}  # the answers to those
         self._is_over = False
         self.inbox = Inbox()
 
@@ -57,6 +60,18 @@ class Dialogue:
         for waiting in self._answers.values():
             waiting.cancel()
 
+    def restore(self, said: Iterable[AgentEvent]) -> None:
+        """The run has said this on another worker, and its agent begins again.
+
+        What it asks for the first time of these is not said again: a question that is equal to one
+        asked before has that one's ID, in the order in which they were asked, and its answer. All
+        else that the client has sent comes to the inbox once more.
+        """
+        for event in said:
+            self.expect(event)
+            if isinstance(event, Question | Approval) and event.id.startswith(ASK):
+                self._earlier.append(event)
+
     @property
     def questions(self) -> list[Question | Approval | ClientTool]:
         """What still has to be answered, in the order in which it was asked."""
@@ -64,11 +79,11 @@ class Dialogue:
 
     async def ask(self, prompt: str, schema: dict[str, Any] | None = None) -> Any:
         """Ask the client, and wait for the answer."""
-        return await self._wait_for(Question(uuid4().hex, prompt, schema))
+        return await self._wait_for(Question(ASK + uuid4().hex, prompt, schema))
 
     async def approve(self, tool_id: str, name: str, args: Any, message: str = "") -> bool:
         """Ask whether a tool may run; only a true `true` is a yes."""
-        question = Approval(uuid4().hex, tool_id, name, args, message)
+        question = Approval(ASK + uuid4().hex, tool_id, name, args, message)
         return await self._wait_for(question) is True
 
     def expect(self, event: AgentEvent) -> None:
@@ -79,28 +94,50 @@ class Dialogue:
 
     def answer(self, question_id: str, value: Any) -> None:
         """Answer a question. Raises `UnknownQuestion` or `AlreadyAnswered`."""
-        if question_id in self._answered:
-            raise AlreadyAnswered("This question has been answered.")
-        if question_id not in self._open:
-            raise UnknownQuestion("Nobody has asked this question.")
+        self.check(question_id)
         waiting = self._answers.pop(question_id, None)
-        if waiting is None:
+        if any(question_id == each.id for each in self._earlier):
+            self._given[question_id] = value
+        elif waiting is None:
             self.inbox.put({"id": question_id, "value": value})
         elif not waiting.done():
             waiting.set_result(value)
         del self._open[question_id]
         self._answered.add(question_id)
 
+    def check(self, question_id: str) -> None:
+        """Raise what `answer` would raise."""
+        if question_id in self._answered:
+            raise AlreadyAnswered("This question has been answered.")
+        if question_id not in self._open:
+            raise UnknownQuestion("Nobody has asked this question.")
+
     async def _wait_for(self, question: Question | Approval) -> Any:
         if self._is_over:
             raise UsageError("the run has ended, and nobody can answer")
+        earlier = self._take_earlier(question)
+        if earlier and earlier.id in self._given:
+            return self._given.pop(earlier.id)
+        question = earlier or question
         self._answers[question.id] = asyncio.get_running_loop().create_future()
         try:
-            self._say(question)
+            if earlier is None:
+                self._say(question)
             return await self._answers[question.id]
         finally:
             self._answers.pop(question.id, None)
             self._open.pop(question.id, None)
+
+    def _take_earlier(self, question: Question | Approval) -> Question | Approval | None:
+        asked = _content(question) if self._earlier else {}
+        for index, earlier in enumerate(self._earlier):
+            if _content(earlier) == asked:
+                return self._earlier.pop(index)
+        return None
+
+
+def _content(question: Question | Approval) -> dict[str, Any]:
+    return {**fields_of(question), "type": question.type, "id": None}
 
 
 def _size(message: Any) -> int:

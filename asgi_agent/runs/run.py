@@ -6,19 +6,20 @@ Here, and nowhere else, a run gets its exactly one terminal event, always last.
 
 import asyncio
 import logging
-import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
 from typing import cast
 
 from ..agents import Agent, Turn
 from ..config import ServerConfig
-from ..errors import AgentError, LogError
+from ..errors import AgentError, Diverged, Fenced, LogError
 from ..events import (
     AgentEvent,
     Cancelled,
     Complete,
+    Data,
     Error,
     Terminal,
     Text,
@@ -26,36 +27,44 @@ from ..events import (
     encode_text,
     scrub,
 )
-from ..logs import DELETED, EventLog, Page
+from ..logs import DELETED, Page
 from ..stepper import WAITING, Stepper
 from .blocks import Blocks
 from .dialogue import Dialogue
+from .duties import Duties
+from .ownership import Ownership
 from .readers import Readers
+from .record import Ending, Record, add_output, output_of
 
 log = logging.getLogger("asgi_agent")
 
 BATCH_BYTES = 1 << 16  # what an agent that never waits may say before it must give others a turn
 BATCH_SECONDS = 0.01
 CLOSE_SECONDS = 5.0  # what an agent has to clean up
-OUTPUT_BYTES = 1 << 20  # of the answer; a longer one is not said again as a whole
 
 SHUTDOWN = Error("The server is shutting down.", "shutdown")
 TIMEOUT = Error("The run took too long.", "timeout")
 TOO_LONG = Error("The run said too much.", "too_long")
 FAILED = Error("The agent failed.", "agent_error")
 LOG_FAILED = Error("The event log failed.", "store_unavailable")
+LOST = Data("gap", None)  # in the place of an entry
+RELEASED = Error("Another worker goes on with the run.", "released")  # this nobody is told
+FENCED = Error("Another worker owns the run.", "fenced")  # nor this
 ENDS = {Complete.type: "done", Error.type: "failed", Cancelled.type: "cancelled"}
 
 
 class Run:
-    """One execution of an agent.
+    """One execution of an agent, on the worker that owns it.
 
-    `ended` is set when the terminal event is in the log, which `outcome` then is. The task that
-    drives the agent is the only writer of the log, and the agent's steps run inside it.
+    `ended` is set when the terminal event is in the log, which `outcome` then is; or when the run
+    is this worker's no more, and there is no outcome here. The task that drives the agent is the
+    only writer of the log, and the agent's steps run inside it.
     """
 
-    def __init__(self, run_id: str, eventlog: EventLog, config: ServerConfig) -> None:
-        self.id = run_id
+    def __init__(
+        self, owner: Ownership, duties: Duties, config: ServerConfig, record: Record | None = None
+    ) -> None:
+        self.id = owner.run_id
         self.dialogue = Dialogue(self._say_meanwhile)
         self.readers = Readers(config.lead_bytes, config.patience, self._deserted)
         self.outcome: Terminal | None = None
@@ -63,9 +72,9 @@ class Run:
         self.output = bytearray()  # what has been said so far, in UTF-8, as far as it is kept
         self.is_output_whole = True
         self.farewell: Page | None = None  # the last entries, whether or not the log has them
-        self._log = eventlog
+        self.duties = duties
+        self._owner = owner
         self._config = config
-        self._epoch: int | None = None
         self._blocks = Blocks()
         self._steps: Stepper[AgentEvent | str] | None = None
         self._stop: Terminal | None = None
@@ -74,11 +83,40 @@ class Run:
         self._said_bytes = 0
         self._in_doubt: list[bytes] = []  # a batch of which the log may have, or not, each entry
         self._grace: asyncio.TimerHandle | None = None
-        self.last = 0  # the number of the newest entry that the log has acknowledged
+        if record is not None:
+            self._restore(record)
+
+    def _restore(self, record: Record) -> None:
+        """Go on after what another worker has logged."""
+        self.dialogue.restore(record.said)
+        self._blocks.restore(record.said)
+        self.output, self.is_output_whole = output_of(record.said)
+        self._said_bytes = record.size
+
+    @property
+    def last(self) -> int:
+        """The number of the newest entry that the log has acknowledged."""
+        return self._owner.last
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the run is this worker's no more, and has not ended here."""
+        return self.ended.is_set() and self.outcome is None
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the run has ended here."""
+        if self.outcome is None:
+            return None
+        return Ending(self.outcome, self.output.decode("utf-8", "ignore"), self.is_output_whole)
 
     def cancel(self, reason: str | None = None) -> None:
         """End the run before its next event. The agent is cancelled where it waits."""
         self.stop(Cancelled(reason))
+
+    def release(self) -> None:
+        """Stop the agent, and let another worker go on with the run."""
+        self.stop(RELEASED)
 
     def stop(self, terminal: Terminal) -> None:
         """End the run with this event, unless it ends already."""
@@ -88,17 +126,27 @@ class Run:
             if self._steps is not None:
                 self._steps.cancel()
 
-    async def drive(self, agent: Agent, turn: Turn, ended: Callable[["Run"], None]) -> None:
-        """Let the agent speak until the run ends; `ended` is called once, just after that."""
+    def attend(self) -> None:
+        """Let the duties of the owner be done as soon as its task can."""
+        self.readers.release()
+        if self._steps is not None:
+            self._steps.wake()
+
+    async def drive(
+        self, agent: Agent, turn: Turn, ended: Callable[["Run"], Awaitable[None]]
+    ) -> None:
+        """Let the agent speak until the run ends; `ended` is awaited once, just after that."""
         timer = None
         if turn.deadline is not None:
             timer = asyncio.get_running_loop().call_at(turn.deadline, self.stop, TIMEOUT)
         try:
-            self._epoch = await self._log.claim(self.id, math.inf)
             terminal = await self._listen(agent, turn)
-        except LogError:
+        except Fenced as error:
+            log.warning("Run %s: %s", self.id, error)
+            terminal = self._stop = FENCED
+        except LogError as error:
             log.exception("Run %s: the event log failed", self.id)
-            terminal = LOG_FAILED
+            terminal = await self._failed(error)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it is logged there
             terminal = self._terminal_of(error)
         if timer:
@@ -169,10 +217,7 @@ class Run:
 
     def _keep_output(self, content: str) -> None:
         if self.is_output_whole:
-            self.output += content.encode()
-            if len(self.output) > OUTPUT_BYTES:
-                self.is_output_whole = False
-                del self.output[OUTPUT_BYTES:]
+            self.is_output_whole = add_output(self.output, content)
 
     def _log_next(self, kept: bytes) -> None:
         self._batch.append(kept)
@@ -197,21 +242,28 @@ class Run:
             limit = self._config.max_run_bytes
             if limit is not None and self._said_bytes > limit:
                 self.stop(TOO_LONG)
+        await self._do_duties()
         while self._stop is None and self.readers.is_full:
             await self._pause(self.readers.room())
+            await self._do_duties()
 
     async def _append(self, entries: list[bytes], size: int, end: str | None = None) -> None:
         self._said_bytes += size
         self.readers.written(size)  # before somebody can read it
+        await self._insist(lambda: self._owner.append(entries, end))
+
+    async def _insist(self, append: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                self.last = await self._log.append(
-                    self.id, entries, at=self.last, epoch=self._epoch, ttl=math.inf, end=end
-                )
+                await append()
             except asyncio.CancelledError as cancelled:
                 self._interrupt(cancelled)  # and append again: with `at` that is safe
             else:
                 break
+
+    async def _do_duties(self) -> None:
+        if self.duties.are_due and self._stop is None:
+            await self._insist(lambda: self.duties.do(self))
 
     async def _pause(self, pause: Awaitable[None]) -> None:
         """Wait for something that is not the agent, in its stead.
@@ -227,7 +279,42 @@ class Run:
         if self._steps is not None:
             self._steps.interrupt(cancelled)
 
-    async def _end(self, terminal: Terminal, ended: Callable[["Run"], None]) -> None:
+    async def _failed(self, error: LogError) -> Terminal:
+        """What to end with. In the place of entries that a shared log has lost stands that it has.
+
+        So no number is given twice, and who has read them goes on with what comes after.
+        """
+        if isinstance(error, Diverged) and self._owner.is_leased:
+            with suppress(LogError):
+                lost = await self._owner.catch_up()
+                self._in_doubt = [encode(LOST)] * lost + self._in_doubt
+        return LOG_FAILED
+
+    async def _end(self, terminal: Terminal, ended: Callable[["Run"], Awaitable[None]]) -> None:
+        try:
+            if terminal is RELEASED:
+                await self._hand_over()
+            elif terminal is not FENCED:
+                await self._say_last(terminal)
+        except LogError:
+            log.exception("Run %s: its end could not be logged", self.id)
+            if self._owner.is_leased:  # then another worker will end it
+                self.outcome = self.farewell = None
+        self._stop = self._stop or terminal
+        self.dialogue.close()
+        if self._grace:
+            self._grace.cancel()
+        await self.duties.end()
+        await ended(self)
+        self.ended.set()
+        self.readers.wake()
+
+    async def _hand_over(self) -> None:
+        batch, self._batch = self._batch, []
+        self.readers.written(sum(map(len, batch)))
+        await self._insist(lambda: self._owner.release(batch))
+
+    async def _say_last(self, terminal: Terminal) -> None:
         last = [*self._batch, *map(encode, self._blocks.close())]
         self._batch = []
         try:
@@ -241,17 +328,9 @@ class Run:
         seq = self.last + len(entries)
         self.farewell = Page(self.last + 1, entries, seq, DELETED, None, b"")
         self.dialogue.close()
-        try:
-            if self._in_doubt:  # as it was sent the first time, so that the log can tell
-                await self._append(self._in_doubt, 0)
-            await self._append(last, sum(map(len, last)), ENDS[terminal.type])
-        except LogError:
-            log.exception("Run %s: its end could not be logged", self.id)
-        if self._grace:
-            self._grace.cancel()
-        ended(self)
-        self.ended.set()
-        self.readers.wake()
+        if self._in_doubt:  # as it was sent the first time, so that the log can tell
+            await self._append(self._in_doubt, 0)
+        await self._append(last, sum(map(len, last)), ENDS[terminal.type])
 
     async def _close(self) -> None:
         if self._steps is None:
@@ -277,7 +356,7 @@ class Run:
     def _deserted(self) -> None:
         """The last follower here has left."""
         grace = self._config.on_disconnect
-        if self.outcome is not None or grace == "continue":
+        if self.outcome is not None or grace == "continue" or self.ended.is_set():
             return
         if self._grace:
             self._grace.cancel()  # each desertion has the whole grace

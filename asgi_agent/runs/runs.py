@@ -1,130 +1,205 @@
-"""All runs of one worker: start them, follow any run of the log, drain."""
+"""All runs of one worker: start them, follow any run of the log, steer it, take it over, drain."""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from time import monotonic
-from typing import Any
 from uuid import uuid4
 
-from ..agents import Agent, Message, Turn
+from ..agents import Agent, Turn
+from ..agents.adapt import is_resumable
 from ..config import ServerConfig
-from ..errors import LogError, Missing, TooManyRuns
+from ..errors import BeingBegun, LogError, Missing, SessionBusy, TooManyRuns
+from ..events import AgentEvent, Cancelled, Terminal, encode
 from ..logs import DELETED, EventLog, Page
-from .run import SHUTDOWN, Run
+from .bell import Bell
+from .blocks import Blocks
+from .duties import Duties
+from .following import RETRY_SECONDS, Follower
+from .keys import mailbox_of, session_log
+from .mailbox import Asked, Cancel, Mailbox
+from .ownership import Ownership
+from .record import RUN_LOST, Ending, Record, read_ending, read_record
+from .run import ENDS, SHUTDOWN, Run
 
 log = logging.getLogger("asgi_agent")
 
-PAGE_ENTRIES = 1024
-PAGE_BYTES = 1 << 16  # what a follower is handed at once, if one entry is not larger
-
 
 class Runs:
-    """The runs that this worker executes, and its way to follow any run in the log."""
+    """The runs that this worker executes, and its way to any run in the log."""
 
     def __init__(self, agent: Agent, eventlog: EventLog, config: ServerConfig) -> None:
+        self.lease_seconds = config.lease_seconds
+        self.drained = asyncio.Event()  # no run is active, and none is taken
+        self.bells: set[Bell] = set()  # of all that follow a run here
+        self.log = eventlog
+        self.is_resumable = eventlog.is_shared and is_resumable(agent)
         self._agent = agent
-        self._log = eventlog
         self._config = config
         self._active: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._takeovers: dict[str, asyncio.Task[None]] = {}
         self._is_draining = False
-        self.drained = asyncio.Event()  # no run is active, and none is taken
 
     @property
     def active_count(self) -> int:
-        """How many runs have not ended."""
+        """How many runs have not ended, on this worker."""
         return len(self._active)
 
     def get(self, run_id: str) -> Run | None:
         """The run, if it is active on this worker."""
         return self._active.get(run_id)
 
-    async def start(
-        self,
-        prompt: str,
-        history: tuple[Message, ...],
-        session_id: str,
-        principal: Any,
-        ended: Callable[[Run], None],
-    ) -> Run:
-        """Begin a run; it goes on by itself. Raises `TooManyRuns` at the limit and at shutdown."""
+    def check_room(self) -> None:
+        """Raise `TooManyRuns` at the limit, which counts this worker's runs, and at shutdown."""
         if self._is_draining:
             raise TooManyRuns("The server is shutting down.", retry_after=5)
         if self.active_count >= self._config.max_concurrent_sessions:
             limit = self._config.max_concurrent_sessions
             raise TooManyRuns(f"Maximum concurrent sessions ({limit}) reached")
-        run = Run(uuid4().hex, self._log, self._config)
+
+    async def start(
+        self,
+        asked: Asked,
+        ended: Callable[[Run], Awaitable[None]],
+        *,
+        run_id: str | None = None,
+        meta: bytes = b"",
+        begun: Callable[[Run], Awaitable[None]] | None = None,
+    ) -> Run:
+        """Begin a run; it goes on by itself. Raises `TooManyRuns`.
+
+        `begun` is awaited before the agent's first step; if it raises, nothing has begun. A run of
+        this ID that exists, but has said nothing, is begun again; else it is `SessionBusy`.
+        """
+        self.check_room()
+        owner = Ownership(self.log, run_id or uuid4().hex, self.lease_seconds)
+        run = self._run(owner, asked)
         self._active[run.id] = run  # before the first await: the limit must hold
         try:
-            await self._log.create(run.id)
+            await self._claim_new(owner, meta)
+            await self._prepare(run, asked, begun)
         except BaseException:
             del self._active[run.id]
+            await run.duties.end()
+            run.ended.set()  # a drain may wait for it
             raise
-        turn = self._turn(run, prompt, history, session_id, principal)
-        task = asyncio.create_task(self._drive(run, turn, ended), name=f"run {run.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._launch(run, asked, (), ended)
         return run
+
+    async def _claim_new(self, owner: Ownership, meta: bytes) -> None:
+        is_new = await self.log.create(owner.run_id, meta)
+        if not is_new and (await self.log.read(owner.run_id, 0, 1)).last:
+            raise SessionBusy("This run has begun before.")
+        if not await owner.claim():
+            raise BeingBegun("This run is being begun.")
+
+    async def _prepare(
+        self, run: Run, asked: Asked, begun: Callable[[Run], Awaitable[None]] | None
+    ) -> None:
+        try:
+            if self.log.is_shared:
+                letters = [asked] if self.is_resumable else []
+                await Mailbox(self.log, run.id).open(*letters)
+            await run.duties.begin(run)
+            if begun is not None:
+                await begun(run)
+        except BaseException:
+            await self.delete(run.id)  # it is ours, and nobody has heard of it
+            raise
 
     async def follow(self, run_id: str, after: int = 0) -> AsyncGenerator[Page, None]:
         """What the run has said after its entry `after`, as it comes, to its end.
 
         Each page has at least one entry. It ends early where the follower was cut off because it
-        did not read, or the run was deleted. Raises `Missing` if the run is not kept.
+        did not read, the run was deleted, or this worker was drained. A run whose owner is lost is
+        taken over. Raises `Missing` if the run is not kept.
         """
-        bell = Bell()
-        unwatch = await self._log.watch(run_id, bell.ring)
-        run = self._active.get(run_id)
-        reader = run.readers.attach(run.last, bell.ring) if run else None
-        try:
-            while True:
-                bell.silence()  # before the read: what comes after it rings again
-                page = await self._read(run_id, after, run)
-                if run and page.end not in (None, DELETED):
-                    await run.ended.wait()  # whoever has read the end may begin the next turn
-                for part in split(page):
-                    yield part
-                    after = part.start + len(part.entries) - 1
-                    if run and reader:
-                        run.readers.read(reader, part.start, part.entries)
-                        if reader.is_cut_off:
-                            return
-                if page.end is not None and after >= page.last:
-                    return
-                if after >= page.last:
-                    if run and reader:
-                        run.readers.caught_up(reader)
-                    await bell.heard()
-        finally:
-            if run and reader:
-                run.readers.detach(reader)
-            await unwatch()
-
-    async def _read(self, run_id: str, after: int, run: Run | None) -> Page:
-        ended = run if run and run.ended.is_set() else None  # before the read
-        try:
-            page = await self._log.read(run_id, after, PAGE_ENTRIES)
-        except Missing:  # it was deleted; but how a run of ours has ended is known
-            if run and run.farewell and run.farewell.last > after:
-                return _rest(run.farewell, after)
-            return Page(after + 1, (), after, DELETED, None, b"")
-        if ended and ended.farewell and page.end is None and not page.entries:
-            return _rest(ended.farewell, after)  # this the log could not be told
-        return page
+        async with aclosing(Follower(self, self.log, run_id, after).pages()) as pages:
+            async for page in pages:
+                yield page
 
     async def read(self, run_id: str, after: int) -> Page:
         """How the run stands, and whether the entry after `after` is still kept. `Missing`."""
-        return await self._log.read(run_id, after, 1)
+        return await self.log.read(run_id, after, 1)
+
+    async def ending(self, run_id: str) -> Ending | None:
+        """How the run has ended; None if it goes on. If its owner is lost it is taken over now."""
+        for _ in range(2):
+            try:
+                page = await self.read(run_id, 0)
+            except Missing:
+                return Ending(RUN_LOST)
+            is_owned = page.lease is not None and page.lease > 0
+            if page.end is not None or is_owned or not self.log.is_shared:
+                break
+            await self.take_over(run_id)
+        return await read_ending(self.log, run_id)
 
     async def delete(self, run_id: str) -> None:
         """Free all that is kept of the run. Cancel it first if it is active."""
+        for key in (run_id, mailbox_of(run_id))[: 1 + self.log.is_shared]:
+            try:
+                await self.log.append(key, (), end=DELETED)
+            except Missing:
+                pass
+            except LogError:
+                log.exception("Run %s: what is kept of it could not be freed", run_id)
+
+    async def take_over(self, run_id: str) -> None:
+        """Go on with a run that nobody owns, or end it; one worker wins. It may take a while.
+
+        The agent goes on if it declares itself resumable, and all is kept that the run has said.
+        """
+        task = self._takeovers.get(run_id)
+        if task is None:
+            task = asyncio.create_task(self._take_over(run_id), name=f"take over {run_id}")
+            self._takeovers[run_id] = task
+            task.add_done_callback(lambda _: self._takeovers.pop(run_id))
+        await asyncio.wait({task})  # a follower that leaves does not stop it
+        task.result()
+
+    async def _take_over(self, run_id: str) -> None:
+        is_full = self.active_count >= self._config.max_concurrent_sessions
+        owner = Ownership(self.log, run_id, self.lease_seconds)
+        if self.is_resumable and (self._is_draining or is_full):
+            await asyncio.sleep(RETRY_SECONDS)  # another worker may have room, or this one again
+        elif run_id in self._active or not await owner.claim():
+            await asyncio.sleep(RETRY_SECONDS)  # somebody else was quicker
+        else:
+            await self._go_on(owner)
+
+    async def _go_on(self, owner: Ownership) -> None:
+        record = await read_record(self.log, owner.run_id)
+        owner.last = record.last
+        letters = [letter for _, letter in await Mailbox(self.log, owner.run_id).read()]
+        cancels = [letter for letter in letters if isinstance(letter, Cancel)]
+        if cancels:
+            await self._end(owner, record, Cancelled(cancels[0].reason))
+        elif self.is_resumable and record.is_whole and letters and isinstance(letters[0], Asked):
+            await self._resume(owner, record, letters[0])
+        else:
+            await self._end(owner, record, RUN_LOST)
+
+    async def _resume(self, owner: Ownership, record: Record, asked: Asked) -> None:
+        run = self._run(owner, asked, record)
+        self._active[run.id] = run
         try:
-            await self._log.append(run_id, (), end=DELETED)
-        except Missing:
-            pass
-        except LogError:
-            log.exception("Run %s: what is kept of it could not be freed", run_id)
+            await run.duties.begin(run)
+        except BaseException:
+            del self._active[run.id]
+            await run.duties.end()
+            run.ended.set()
+            raise
+        self._launch(run, asked, record.said, _nobody_waits)
+
+    async def _end(self, owner: Ownership, record: Record, terminal: Terminal) -> None:
+        blocks = Blocks()
+        blocks.restore(record.said)
+        end = "lost" if terminal is RUN_LOST else ENDS[terminal.type]
+        await owner.append([encode(each) for each in (*blocks.close(), terminal)], end)
+        log.warning("Run %s: its worker was lost: %s", owner.run_id[:8], end)
 
     def reopen(self) -> None:
         """Take new runs again after a `drain`."""
@@ -132,87 +207,71 @@ class Runs:
         self.drained.clear()
 
     async def drain(self, seconds: float) -> None:
-        """Refuse new runs, let the active ones finish for so long, then end them."""
+        """Refuse new runs, let the active ones finish for so long, then end them.
+
+        If the log is shared, and the agent can go on elsewhere, they are released instead. When it
+        is done, nobody follows a run here any more.
+        """
         self._is_draining = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         for run in list(self._active.values()):
-            run.stop(SHUTDOWN)
+            if self.is_resumable:
+                run.release()
+            else:
+                run.stop(SHUTDOWN)
         for run in list(self._active.values()):
             await run.ended.wait()
         self.drained.set()
+        for bell in self.bells:
+            bell.ring()
         if self._tasks:
             await asyncio.wait(self._tasks)  # agents clean up
 
-    def _turn(
-        self, run: Run, prompt: str, history: tuple[Message, ...], session_id: str, principal: Any
-    ) -> Turn:
+    def _run(self, owner: Ownership, asked: Asked, record: Record | None = None) -> Run:
+        mailbox = Mailbox(self.log, owner.run_id)
+        duties = Duties(self.log, owner, mailbox, session_log(asked.session_id))
+        return Run(owner, duties, self._config, record)
+
+    def _launch(
+        self,
+        run: Run,
+        asked: Asked,
+        said: tuple[AgentEvent, ...],
+        ended: Callable[[Run], Awaitable[None]],
+    ) -> None:
+        drive = self._drive(run, self._turn(run, asked, said), ended)
+        task = asyncio.create_task(drive, name=f"run {run.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _turn(self, run: Run, asked: Asked, said: tuple[AgentEvent, ...]) -> Turn:
         seconds = self._config.max_run_seconds
         return Turn(
-            prompt=prompt,
-            history=history,
-            session_id=session_id,
+            prompt=asked.prompt,
+            history=asked.history,
+            session_id=asked.session_id,
             run_id=run.id,
             ask=run.dialogue.ask,
             approve=run.dialogue.approve,
             inbox=run.dialogue.inbox,
-            principal=principal,
+            principal=asked.principal,
             deadline=None if seconds is None else asyncio.get_running_loop().time() + seconds,
+            said=said,
         )
 
-    async def _drive(self, run: Run, turn: Turn, ended: Callable[[Run], None]) -> None:
+    async def _drive(self, run: Run, turn: Turn, ended: Callable[[Run], Awaitable[None]]) -> None:
         began = monotonic()
 
-        def end(run: Run) -> None:
+        async def end(run: Run) -> None:
             del self._active[run.id]
-            how = run.outcome.type if run.outcome else "lost"
+            how = run.outcome.type if run.outcome else "goes on elsewhere"
             log.info("Run %s: %s after %.1f s", run.id[:8], how, monotonic() - began)
-            ended(run)
+            await ended(run)
 
-        log.info("Run %s: started", run.id[:8])
+        log.info("Run %s: %s", run.id[:8], "goes on here" if turn.said else "started")
         await run.drive(self._agent, turn, end)
 
 
-def _rest(farewell: Page, after: int) -> Page:
-    """The last page of a run, as far as it follows the entry `after`."""
-    start = max(farewell.start, after + 1)
-    return farewell._replace(start=start, entries=farewell.entries[start - farewell.start :])
-
-
-class Bell:
-    """What `asyncio.Event` does, for the one who waits, and waits for every token."""
-
-    __slots__ = ("_has_rung", "_waiter")
-
-    def __init__(self) -> None:
-        self._has_rung = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    def ring(self) -> None:
-        self._has_rung = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def silence(self) -> None:
-        self._has_rung = False
-
-    async def heard(self) -> None:
-        """Wait until it has rung since it was silenced."""
-        if not self._has_rung:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-
-
-def split(page: Page) -> Iterator[Page]:
-    """The page in parts of a size to write at once."""
-    if sum(map(len, page.entries)) < PAGE_BYTES:
-        if page.entries:
-            yield page
-        return
-    first, size = 0, 0
-    for index, entry in enumerate(page.entries):
-        size += len(entry)
-        if size >= PAGE_BYTES or index == len(page.entries) - 1:
-            part = page.entries[first : index + 1]
-            yield page._replace(start=page.start + first, entries=part)
-            first, size = index + 1, 0
+async def _nobody_waits(_: Run) -> None:
+    """Whoever next looks at the session finds the end in the log."""

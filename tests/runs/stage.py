@@ -18,7 +18,7 @@ from asgi_agent.events import (
     entry,
 )
 from asgi_agent.logs import EventLog, MemoryLog
-from asgi_agent.runs import Run, Runs
+from asgi_agent.runs import Asked, Run, Runs
 
 KINDS = {Text: "text", Thinking: "thinking", ToolDelta: "tool-call", ToolExec: "tool-call"}
 
@@ -39,7 +39,10 @@ class Stage:
         session_id: str = "session",
         principal: Any = None,
     ) -> Run:
-        return await self.runs.start(prompt, history, session_id, principal, self.ended.append)
+        return await self.runs.start(Asked(prompt, history, session_id, principal), self.end)
+
+    async def end(self, run: Run) -> None:
+        self.ended.append(run)
 
     async def play(self, prompt: str = "hi") -> list[AgentEvent]:
         """Start a run, and follow it to its end."""

@@ -225,3 +225,24 @@ def test_an_agent_that_reads_nothing_is_sent_no_more_than_so_many_bytes() -> Non
         inbox.put(sound)
 
     run(test())
+
+
+def test_a_question_that_was_asked_elsewhere_is_found_by_what_it_asks() -> None:
+    async def test() -> None:
+        stage = Stage()
+        first, second = Question("ask_1", "Which city?"), Question("ask_2", "Why?")
+        stage.dialogue.restore([first, Text("x"), second])
+        assert stage.dialogue.questions == [first, second]
+        asking = asyncio.create_task(stage.dialogue.ask("Why?"))
+        await settle()
+        assert stage.said == []
+        stage.dialogue.answer("ask_2", "because")
+        assert await asking == "because"
+        stage.dialogue.answer("ask_1", "Tokyo")
+        assert await stage.dialogue.ask("Which city?") == "Tokyo"
+        _, again = await stage.asking(new := stage.dialogue.ask("Why?"))
+        assert again.id not in ("ask_1", "ask_2")
+        stage.dialogue.answer(again.id, "so")
+        del new
+
+    run(test())

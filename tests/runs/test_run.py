@@ -21,7 +21,8 @@ from asgi_agent.events import (
     Text,
     Thinking,
 )
-from asgi_agent.runs.run import BATCH_BYTES, FAILED, OUTPUT_BYTES
+from asgi_agent.runs.record import OUTPUT_BYTES
+from asgi_agent.runs.run import BATCH_BYTES, FAILED
 from asgi_agent.testing import run, settle
 from tests.runs.stage import Stage, check_well_formed, saying
 

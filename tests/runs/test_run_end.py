@@ -18,7 +18,8 @@ from asgi_agent.events import (
     Error,
     Text,
 )
-from asgi_agent.runs.run import BATCH_BYTES, CLOSE_SECONDS, FAILED, OUTPUT_BYTES, SHUTDOWN
+from asgi_agent.runs.record import OUTPUT_BYTES
+from asgi_agent.runs.run import BATCH_BYTES, CLOSE_SECONDS, FAILED, SHUTDOWN
 from asgi_agent.testing import run, settle
 from tests.runs.stage import Stage, check_well_formed, saying
 

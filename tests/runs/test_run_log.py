@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asgi_agent import Turn
-from asgi_agent.errors import Unavailable
+from asgi_agent.errors import BeingBegun, SessionBusy, Unavailable
 from asgi_agent.events import (
     BlockEnd,
     BlockStart,
@@ -18,6 +18,7 @@ from asgi_agent.events import (
     Thinking,
 )
 from asgi_agent.logs import MemoryLog
+from asgi_agent.runs import Asked
 from asgi_agent.runs.run import LOG_FAILED, SHUTDOWN
 from asgi_agent.testing import run, settle
 from tests.runs.faulty_log import FaultyLog
@@ -97,14 +98,18 @@ def test_a_run_that_cannot_be_created_is_not_counted() -> None:
     run(main())
 
 
-def test_a_run_that_cannot_be_claimed_fails(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_cannot_be_claimed_does_not_begin() -> None:
     async def main() -> None:
         log = FaultyLog()
         stage = Stage(saying("x"), log=log)
-        running = await stage.start()
-        log.is_down = True
-        await running.ended.wait()
-        assert running.outcome == LOG_FAILED
+        await log.inner.create("run")
+        await log.inner.claim("run", 10)  # by somebody else
+        with pytest.raises(BeingBegun):
+            await stage.runs.start(Asked("hi"), stage.end, run_id="run")
+        assert stage.runs.active_count == 0
+        await log.inner.append("run", [b"text\ndata: {}"])
+        with pytest.raises(SessionBusy, match="has begun before"):
+            await stage.runs.start(Asked("hi"), stage.end, run_id="run")
 
     run(main())
 
@@ -223,5 +228,21 @@ def test_a_follower_hears_of_the_end_though_the_log_cannot_be_told() -> None:
         entries = await stage.entries(running)
         check_well_formed(entries)
         assert entries[-1].event == LOG_FAILED
+
+    run(main())
+
+
+def test_a_run_that_could_not_begin_ends_also_if_its_task_is_cancelled_then() -> None:
+    async def main() -> None:
+        def agent(turn: Turn) -> Any:
+            raise ValueError("hunter2")
+
+        stage = Stage(agent, log=FaultyLog(seconds=0.5))
+        running = await stage.start()
+        [task] = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.sleep(0.6)
+        task.cancel()
+        await running.ended.wait()
+        check_well_formed(await stage.logged(running))
 
     run(main())

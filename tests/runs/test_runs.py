@@ -11,8 +11,9 @@ from asgi_agent.errors import Missing, TooManyRuns
 from asgi_agent.events import Complete, Entry, Text, encode, entry
 from asgi_agent.logs import DELETED
 from asgi_agent.runs import Run
+from asgi_agent.runs.bell import PAGE_BYTES
+from asgi_agent.runs.following import PAGE_ENTRIES
 from asgi_agent.runs.run import SHUTDOWN
-from asgi_agent.runs.runs import PAGE_BYTES, PAGE_ENTRIES
 from asgi_agent.testing import run, settle
 from tests.runs.faulty_log import FaultyLog
 from tests.runs.stage import Stage, check_well_formed, saying
@@ -253,6 +254,18 @@ def test_a_drain_lets_runs_finish_for_some_time_and_then_ends_them() -> None:
         ends = [(await follower)[-1].event for follower in followers]
         assert ends == [Complete("3"), SHUTDOWN]
         assert stage.runs.active_count == 0
+
+    run(main())
+
+
+def test_a_follower_that_is_slow_reads_the_end_also_of_a_run_that_was_drained() -> None:
+    async def main() -> None:
+        stage = Stage(silent)
+        running = await stage.start()
+        async with aclosing(stage.runs.follow(running.id)) as pages:
+            await anext(pages)
+            await stage.runs.drain(0)
+            assert [page.is_end async for page in pages] == [True]
 
     run(main())
 

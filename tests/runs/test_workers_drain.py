@@ -1,0 +1,63 @@
+"""A worker that is drained leaves what can go on to others."""
+
+import asyncio
+
+import pytest
+
+from asgi_agent.errors import Unavailable
+from asgi_agent.runs.run import SHUTDOWN
+from asgi_agent.testing import run
+from tests.runs.shared_log import now
+from tests.runs.stage import check_well_formed
+from tests.runs.workers import Pair, counter, steadfast, texts
+
+
+def test_a_drain_releases_a_run_that_can_go_on_elsewhere() -> None:
+    async def main() -> None:
+        pair = Pair(steadfast)
+        running = await pair.one.start("10")
+        here = asyncio.create_task(pair.one.entries(running))
+        there = pair.following(running)
+        await asyncio.sleep(3.5)
+        await pair.one.runs.drain(0)
+        left = await here
+        assert now() == pytest.approx(3.5, abs=0.3)
+        entries = await there
+        check_well_formed(entries)
+        assert left == entries[: len(left)]
+        assert not any(each.is_terminal for each in left)
+        assert texts(entries) == "0 1 2 3 4 5 6 7 8 9 "
+        assert now() < 11.5
+
+    run(main())
+
+
+def test_a_drain_ends_a_run_that_cannot_go_on_and_lets_followers_of_others_go() -> None:
+    async def main() -> None:
+        pair = Pair(counter)
+        one, two = await pair.one.start("30"), await pair.two.start("30")
+        following = asyncio.create_task(pair.one.entries(two))
+        await asyncio.sleep(3.5)
+        await pair.one.runs.drain(0)
+        assert one.outcome == SHUTDOWN
+        assert texts(await following) == "0 1 2 "
+        assert now() < 4
+        await two.ended.wait()
+
+    run(main())
+
+
+def test_a_drain_does_not_wait_for_a_run_that_could_not_begin() -> None:
+    async def main() -> None:
+        pair = Pair(counter)
+        pair.lines[0].seconds = 1
+        starting = asyncio.create_task(pair.one.start("5"))
+        await asyncio.sleep(0.5)
+        draining = asyncio.create_task(pair.one.runs.drain(0))
+        pair.lines[0].is_down = True
+        with pytest.raises(Unavailable):
+            await starting
+        await draining
+        assert now() < 5
+
+    run(main())
