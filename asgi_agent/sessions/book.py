@@ -42,7 +42,7 @@ class Book:
             with suppress(Missing):
                 return await self.claim(session)
         if not await self._log.create(session.key, created()):
-            session.former_turns = 0  # its turns are counted where it was made
+            session.forget_former()  # its turns are counted where it was made
         return await self.claim(session)
 
     async def write(self, session: Session, entry: bytes, epoch: int) -> None:

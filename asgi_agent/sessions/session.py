@@ -58,7 +58,7 @@ class Session:
         self._history_bytes = history_bytes
         # Where the session was there before, a client may come back with an event ID of that time:
         # its turns are counted on, so that no ID is given to two events.
-        self.former_turns = former_turns
+        self._former_turns = former_turns
         self._reset()
 
     def _reset(self) -> None:
@@ -67,7 +67,12 @@ class Session:
         self.history: list[Message] = []
         self.error: str | None = None
         # Run IDs; None where the run is kept no longer.
-        self.turns: list[str | None] = [None] * self.former_turns
+        self.turns: list[str | None] = [None] * self._former_turns
+
+    def forget_former(self) -> None:
+        """Count its turns as its log does. Nothing of it was read yet, or all will be again."""
+        self._former_turns = self.seen = 0
+        self._reset()
 
     @property
     def is_active(self) -> bool:

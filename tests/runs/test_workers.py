@@ -1,6 +1,7 @@
 """Two workers and one log: a run survives its worker, and whoever follows it notices nothing."""
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from asgi_agent.events import (
     Text,
     entry,
 )
+from asgi_agent.runs.following import BACKSTOP_SECONDS
+from asgi_agent.runs.mailbox import Asked, Mailbox
 from asgi_agent.runs.record import RUN_LOST
 from asgi_agent.runs.run import LOG_FAILED, LOST
 from asgi_agent.testing import run
-from tests.runs.shared_log import now
+from tests.runs.shared_log import SharedLog, now
 from tests.runs.stage import check_well_formed
 from tests.runs.workers import LEASE, Pair, counter, steadfast, texts
 
@@ -45,6 +48,51 @@ def test_a_follower_that_no_wake_reaches_looks_by_itself(worker: int) -> None:
         stage = (pair.one, pair.two)[worker]
         assert texts(await stage.entries(running)) == "0 1 2 3 4 5 6 "
         assert now() < 13
+
+    run(main())
+
+
+@pytest.mark.parametrize("worker", [0, 1])
+def test_a_follower_that_no_wake_reaches_does_not_wait_for_the_end(worker: int) -> None:
+    async def main() -> None:
+        async def agent(turn: Turn) -> Any:
+            await asyncio.sleep(1)
+            yield "x"
+            await asyncio.sleep(100)
+
+        pair = Pair(agent, lease_seconds=1000)
+        pair.lines[worker].is_deaf = True
+        running = await pair.one.start()
+        async with aclosing((pair.one, pair.two)[worker].runs.follow(running.id)) as pages:
+            await anext(pages)
+            assert now() <= BACKSTOP_SECONDS
+        await pair.here.cancel(running.id)
+
+    run(main())
+
+
+def test_a_run_that_somebody_has_ended_ends_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        pair = Pair(counter)
+        running = await pair.one.start("10")
+        await asyncio.sleep(3.5)
+        await pair.store.append(running.id, (), end="lost")
+        await running.ended.wait()
+        assert running.is_elsewhere
+
+    run(main())
+    assert "the event log failed" not in caplog.text
+
+
+def test_a_mailbox_that_is_opened_again_has_its_prompt_once() -> None:
+    async def main() -> None:
+        mailbox = Mailbox(SharedLog(), "run")
+        for _ in range(2):
+            await mailbox.open(Asked("hi", ({"role": "user", "content": "x"},), "s", "bob"))
+        [(_, letter)] = await mailbox.read()
+        assert letter == Asked("hi", ({"role": "user", "content": "x"},), "s", "bob")
 
     run(main())
 

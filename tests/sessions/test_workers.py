@@ -512,6 +512,28 @@ def test_a_worker_counts_the_turns_of_a_session_that_was_made_elsewhere_as_they_
     run(main())
 
 
+def test_turns_are_counted_on_only_where_no_other_worker_has_begun_to() -> None:
+    async def main() -> None:
+        async with workers(parrot) as all_of:
+            for _ in range(3):
+                await all_of.turn(0, "a")
+            await all_of.managers[0].remove_session("s")
+            line = all_of.lines[0]
+            create = line.create
+
+            async def be_late(key: str, meta: bytes = b"") -> bool:
+                line.create = create  # type: ignore[method-assign]
+                await all_of.turn(1, "b")
+                return await create(key, meta)
+
+            line.create = be_late  # type: ignore[method-assign]
+            session = await all_of.turn(0, "c")
+            assert len(session.turns) == 2
+            assert said(session)[2] == "user: c"
+
+    run(main())
+
+
 def test_a_session_that_is_forgotten_while_its_turn_goes_on_is_known_again_when_it_is_used() -> (
     None
 ):
@@ -653,16 +675,23 @@ def test_a_request_that_failed_is_repeated_as_if_it_had_not_come(lost: int) -> N
     run(main())
 
 
-def test_a_request_that_failed_as_the_store_went_away_is_begun_when_it_comes_again() -> None:
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_request_that_failed_as_the_store_went_away_is_begun_when_it_comes_again(
+    is_written: bool,
+) -> None:
     async def main() -> None:
         async with workers(parrot) as all_of:
             line = all_of.lines[0]
 
-            async def fail(*_: Any, **__: Any) -> int:
+            append = line.append
+
+            async def fail(*asked: Any, **options: Any) -> int:
+                if is_written:
+                    await append(*asked, **options)
                 line.is_down = True
                 raise Unavailable("the store is away")
 
-            append, line.append = line.append, fail  # type: ignore[method-assign]
+            line.append = fail  # type: ignore[method-assign]
             with pytest.raises(Unavailable):
                 await all_of.managers[0].create_session("a", session_id="s", key="k")
             await asyncio.sleep(LEASE + 1)
