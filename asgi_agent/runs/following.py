@@ -1,6 +1,7 @@
 """To follow a run in the log, whoever executes it, and to notice that nobody does any more."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
@@ -78,6 +79,8 @@ class Follower:
     def _attach(self) -> None:
         """Be a reader of the run while it is executed here, so that it waits for us."""
         run = self._worker.get(self._run_id)
+        if run is self._run:
+            return
         if self._run and self._run.is_elsewhere:
             self._detach()
             self._run = self._reader = None
@@ -100,37 +103,33 @@ class Follower:
         run, after = self._run, self._after
         ended = run if run and run.ended.is_set() else None  # before the read
         try:
-            page = await self._read_log(after)
+            page = await self._log.read(self._run_id, after, PAGE_ENTRIES)
         except Missing:  # it was deleted; but how a run of ours has ended is known
             if run and run.farewell and run.farewell.last > after:
                 return _rest(run.farewell, after)
             return Page(after + 1, (), after, DELETED, None, b"")
+        except Unavailable:
+            if not self._log.is_shared:
+                raise
+            await asyncio.sleep(RETRY_SECONDS)  # it comes back, or the client gives up
+            more = 0 if self._worker.drained.is_set() else 1  # it is to be read again
+            return Page(after + 1, (), after + more, None, math.inf, b"")
         if ended and ended.farewell and page.end is None and not page.entries:
             return _rest(ended.farewell, after)  # this the log could not be told
         if self._is_told is False and page.end not in (None, DELETED) and page.last <= after:
             # The store has lost what it had acknowledged, and a number was given twice.
-            page = await self._read_log(page.last - 1)
+            page = await self._log.read(self._run_id, page.last - 1, PAGE_ENTRIES)
         return page
 
-    async def _read_log(self, after: int) -> Page:
-        while True:
-            try:
-                return await self._log.read(self._run_id, after, PAGE_ENTRIES)
-            except Unavailable:
-                if not self._log.is_shared:
-                    raise
-            await asyncio.sleep(RETRY_SECONDS)  # it comes back, or the client gives up
-
-    async def _wait(self, page: Page) -> None:
+    def _wait(self, page: Page) -> Awaitable[None]:
         """Wait for what comes next."""
         if self._run and self._reader:
             self._run.readers.caught_up(self._reader)
         if not self._log.is_shared:
-            await self._bell.heard()
-        elif self._run is not None:
-            await self._bell.heard(BACKSTOP_SECONDS)
-        else:
-            await self._watch_over(page)
+            return self._bell.heard()
+        if self._run is not None:
+            return self._bell.heard(BACKSTOP_SECONDS)
+        return self._watch_over(page)
 
     async def _watch_over(self, page: Page) -> None:
         """Wait no longer than the owner has the run; then let this worker have it."""

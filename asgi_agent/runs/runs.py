@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
 from time import monotonic
 from uuid import uuid4
 
@@ -109,16 +108,14 @@ class Runs:
             await self.delete(run.id)  # it is ours, and nobody has heard of it
             raise
 
-    async def follow(self, run_id: str, after: int = 0) -> AsyncGenerator[Page, None]:
+    def follow(self, run_id: str, after: int = 0) -> AsyncGenerator[Page, None]:
         """What the run has said after its entry `after`, as it comes, to its end.
 
         Each page has at least one entry. It ends early where the follower was cut off because it
         did not read, the run was deleted, or this worker was drained. A run whose owner is lost is
         taken over. Raises `Missing` if the run is not kept.
         """
-        async with aclosing(Follower(self, self.log, run_id, after).pages()) as pages:
-            async for page in pages:
-                yield page
+        return Follower(self, self.log, run_id, after).pages()
 
     async def read(self, run_id: str, after: int) -> Page:
         """How the run stands, and whether the entry after `after` is still kept. `Missing`."""

@@ -61,3 +61,19 @@ def test_a_drain_does_not_wait_for_a_run_that_could_not_begin() -> None:
         assert now() < 5
 
     run(main())
+
+
+def test_a_follower_does_not_wait_for_a_store_that_is_away_when_its_worker_is_drained() -> None:
+    async def main() -> None:
+        pair = Pair(counter)
+        running = await pair.one.start("30")
+        following = pair.following(running)
+        await asyncio.sleep(3.5)
+        pair.lines[1].is_down = True
+        await asyncio.sleep(6)
+        await pair.two.runs.drain(0)
+        assert texts(await following) == "0 1 2 "
+        assert now() < 20
+        await pair.one.runs.drain(0)
+
+    run(main())
