@@ -32,6 +32,11 @@ class Page(NamedTuple):
 class EventLog(Protocol):
     """A store. Every method may raise `Unavailable`."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may append to these runs."""
+        ...
+
     async def create(self, run: str, meta: bytes = b"") -> bool:
         """Begin the log of `run`. False, and nothing done, if there is one already."""
         ...
@@ -72,4 +77,8 @@ class EventLog(Protocol):
 
         A wake is a hint, which may be lost or doubled; the log is the truth. Raises `Missing`.
         """
+        ...
+
+    async def close(self) -> None:
+        """Release files, connections and threads. The log may be used again: it opens itself."""
         ...

@@ -43,6 +43,8 @@ class _Run:
 class MemoryLog:
     """An `EventLog` of one process. It keeps the newest `keep_bytes` of each run."""
 
+    is_shared = False
+
     def __init__(
         self, keep_bytes: int = 8 << 20, clock: Callable[[], float] = time.monotonic
     ) -> None:
@@ -118,6 +120,9 @@ class MemoryLog:
             watchers.pop(key, None)
 
         return unwatch
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to release."""
 
     def _get(self, run: str) -> _Run:
         try:
