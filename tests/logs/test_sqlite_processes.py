@@ -168,7 +168,7 @@ def test_a_frozen_process_that_has_the_turn_makes_the_log_unavailable_to_write_f
     monkeypatch.setattr(file, "PATIENCE", 0.2)
 
     async def main() -> None:
-        log = SQLiteLog(path)
+        log, late = SQLiteLog(path), SQLiteLog(path)
         await log.create("run")
         await log.append("run", [b"a"], at=0)
         with worker(path, "hold") as holder:
@@ -180,7 +180,8 @@ def test_a_frozen_process_that_has_the_turn_makes_the_log_unavailable_to_write_f
                         await log.append("run", [b"b"], at=1)
                 assert (await log.read("run", 0)).entries == [b"a"]
                 with pytest.raises(Unavailable):
-                    await SQLiteLog(path).create("other")  # who starts now waits no longer
+                    await late.create("other")  # who starts now waits no longer
+            await late.close()
             holder.thaw()
             holder.tell()
             assert holder.line() == "done"
