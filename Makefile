@@ -88,6 +88,7 @@ thorough: install  ## the slow tests, 20,000 examples of every property, and eve
 
 bench: install  ## the benchmarks
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.stores
 
 clean:  ## remove what the targets have made, .venv included
 	rm -rf $(VENV) $(CLIENTS)/node_modules build dist htmlcov .coverage .coverage.*

@@ -27,7 +27,7 @@ _HOMES = {
         *("Data", "Error", "Question", "Status", "Text", "Thinking", "ToolDelta", "ToolExec"),
         "ToolResult",
     ),
-    "logs": ("EventLog", "MemoryLog"),
+    "logs": ("EventLog", "MemoryLog", "SQLiteLog", "open_log"),
     "middleware": ("CORS", "Backpressure", "Origin"),
     "sessions": ("Session", "SessionManager", "SessionStatus"),
     "sse": ("Comment", "Event", "EventStreamDecoder"),

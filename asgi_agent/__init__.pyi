@@ -22,7 +22,7 @@ from .events import (
     ToolExec,
     ToolResult,
 )
-from .logs import EventLog, MemoryLog
+from .logs import EventLog, MemoryLog, SQLiteLog, open_log
 from .middleware import CORS, Backpressure, Origin
 from .sessions import Session, SessionManager, SessionStatus
 from .sse import Comment, Event, EventStreamDecoder
@@ -53,6 +53,7 @@ __all__ = [
     "MemoryLog",
     "Origin",
     "Question",
+    "SQLiteLog",
     "ServerConfig",
     "Session",
     "SessionManager",
@@ -67,4 +68,5 @@ __all__ = [
     "Turn",
     "WebSocket",
     "create_app",
+    "open_log",
 ]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.benchmarks import stores
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.workloads import WORKLOADS
 
@@ -37,6 +38,21 @@ def test_as_json_every_figure_is_there(capsys: pytest.CaptureFixture[str]) -> No
     [product] = [each for each in results if each["subject"] == "product"]
     assert product["ratio"] > 0
     assert product["goal"] == 0.45
+
+
+def test_the_benchmark_of_the_logs_stands_beside_the_prototype(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stores.main(["--quick", "--json", "memory:", "sqlite:"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    measured = {(row["store"], row["workload"]) for row in rows}
+    assert {key for key in stores.PROTOTYPE if key[0] in {"memory:", "sqlite:"}} <= measured
+    assert all(row["value"] >= 0 for row in rows)
+    assert all((row["ratio"] is None) == (row["prototype"] is None) for row in rows)
+    stores.main(["--quick", "memory:"])
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["store", "workload", "prototype", "ratio"]
+    assert any(line.startswith("memory:") and line.split()[-2] == "1.38e+06" for line in lines)
 
 
 @pytest.mark.thorough

@@ -223,8 +223,9 @@ async def test_the_end_comes_with_the_last_entry_and_is_final(store: Store) -> N
     page = await store.log.read(run, 0)
     assert (page.entries, page.end, page.is_end) == ([b"a", b"b"], "done", True)
     for entries, end in (([b"c"], None), ([], "failed"), ([b"c"], "done")):
-        with pytest.raises(Closed):
-            await store.log.append(run, entries, end=end)
+        for at in (None, 2):
+            with pytest.raises(Closed):
+                await store.log.append(run, entries, at=at, end=end)
     assert (await store.log.read(run, 0)) == page
 
 
