@@ -3,9 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from typing import TypeAlias
 
 from asgi_agent.logs import EventLog, MemoryLog
+from asgi_agent.logs.redis import RedisLog
+from tests.logs.valkey import KINDS, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,36 @@ async def open_memory() -> AsyncIterator[Store]:
     yield Store(MemoryLog(clock=lambda: now), pass_time)
 
 
+_numbers = count()
+
+# What a server would do at that time, were it already then.
+PASS_TIME = """\
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+  local lease = redis.call('TYPE', key).ok == 'hash' and redis.call('HGET', key, 'lease')
+  if tonumber(lease) and lease ~= 'inf' then redis.call('HINCRBY', key, 'lease', -ARGV[2]) end
+  redis.call('PEXPIRE', key, redis.call('PTTL', key) - ARGV[2])
+end
+"""
+
+
+@asynccontextmanager
+async def open_redis(kind: str) -> AsyncIterator[Store]:
+    server = shared(kind)
+    prefix = f"test-{next(_numbers)}:"
+
+    async def pass_time(seconds: float) -> None:
+        server.admin.eval(PASS_TIME, 0, prefix, str(int(seconds * 1000)))
+
+    log = RedisLog.from_url(server.url, prefix=prefix)
+    try:
+        yield Store(log, pass_time)
+    finally:
+        await log.close()
+
+
 Open: TypeAlias = Callable[[], AbstractAsyncContextManager[Store]]
 
-STORES: dict[str, Open] = {"memory:": open_memory}
+STORES: dict[str, Open] = {
+    "memory:": open_memory,
+    **{kind: partial(open_redis, kind) for kind in KINDS},
+}
