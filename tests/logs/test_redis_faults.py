@@ -4,14 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from itertools import count
+from itertools import count, pairwise
 
 import pytest
+from redis.asyncio.connection import Connection as TCPConnection
 
 from asgi_agent.errors import Unavailable
 from asgi_agent.logs import EventLog
 from asgi_agent.logs.redis import RedisLog
+from asgi_agent.logs.redis_link import Connection
 from tests.logs.valkey import KINDS, Server
+from tests.serving import free_port
 
 SOON = 0.3  # seconds that these logs wait for an answer
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
@@ -200,6 +203,27 @@ def test_where_there_is_no_server_a_call_is_unavailable_until_there_is_one() -> 
     asyncio.run(test())
 
 
+def test_who_cannot_connect_tries_less_and_less_often() -> None:
+    attempts: list[float] = []
+
+    def connect() -> Connection:
+        attempts.append(time.monotonic())
+        return TCPConnection(port=port, protocol=2, socket_timeout=None)
+
+    async def test() -> None:
+        log = RedisLog(connect, timeout=SOON)
+        while len(attempts) < 6:
+            with pytest.raises(Unavailable):
+                await log.create("run")
+        await log.close()
+
+    port = free_port()
+    asyncio.run(test())
+    pauses = [after - before for before, after in pairwise(attempts)]
+    shortest = [0.025, 0.05, 0.1, 0.2, 0.4]  # half of what it may be: not all come back at once
+    assert all(pause >= least for pause, least in zip(pauses, shortest, strict=True))
+
+
 async def say_hello(log: RedisLog, run: str = "run") -> None:
     async with asyncio.timeout(5):
         while True:
@@ -321,66 +345,6 @@ async def created(log: RedisLog) -> str:
     run = f"run{next(_numbers)}"
     await log.create(run)
     return run
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        "-LOADING Redis is loading the dataset in memory",
-        "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-        "-CLUSTERDOWN The cluster is down",
-        "-MOVED 3999 127.0.0.1:6381",
-        "-TRYAGAIN Multiple keys request during rehashing of slot",
-        "-MISCONF Errors writing to the AOF file: No space left on device",
-        "-NOREPLICAS Not enough good replicas to write.",
-        "-NOPERM this user has no permissions to run the 'evalsha' command",
-        "-ERR max number of clients reached",
-        "-DENIED Redis is running in protected mode",
-        "-ERR unknown command 'EVALSHA'",
-        "HTTP/1.1 400 Bad Request",
-        "",
-    ],
-)
-@pytest.mark.parametrize("is_asked", [True, False])
-def test_whatever_else_a_server_may_say_is_unavailable(reply: str, is_asked: bool) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if is_asked:
-            await reader.read(1)
-        writer.write(f"{reply}\r\n".encode())
-        await reader.read(1000)
-        writer.close()
-
-    async def test() -> None:
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as strange:
-            port = strange.sockets[0].getsockname()[1]
-            log = RedisLog.from_url(f"redis://127.0.0.1:{port}/0", timeout=SOON)
-            for _ in range(2):
-                with pytest.raises(Unavailable):
-                    await log.append("run", [b"a"])
-            await log.close()
-
-    asyncio.run(test())
-
-
-def test_what_nobody_asked_for_is_no_answer() -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(1000):
-            writer.write(b":1\r\n")
-            await writer.drain()
-            await asyncio.sleep(0.02)
-            writer.write(b":2\r\n")
-        writer.close()
-
-    async def test() -> None:
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as strange:
-            port = strange.sockets[0].getsockname()[1]
-            log = RedisLog.from_url(f"redis://127.0.0.1:{port}/0", timeout=SOON)
-            for _ in range(3):
-                assert await log.append("run", [b"a"]) == 1
-                await asyncio.sleep(0.05)
-            await log.close()
-
-    asyncio.run(test())
 
 
 def test_a_caller_may_be_cancelled_while_the_server_is_frozen(server: Server) -> None:

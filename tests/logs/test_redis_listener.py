@@ -128,6 +128,32 @@ def test_who_cannot_be_told_of_changes_is_not_left_waiting(server: Server) -> No
     asyncio.run(test())
 
 
+def test_who_is_not_heard_of_yet_is_not_confused_with_who_comes_later(server: Server) -> None:
+    async def test() -> None:
+        listener = Listener(lambda: connection(server), SOON, silence=0.02)
+        counters = {name: Counter() for name in (b"first", b"second", b"third")}
+        await listener.watch(b"first", counters[b"first"].wake)
+        server.freeze()
+        try:
+            with pytest.raises(Unavailable):
+                await listener.watch(b"second", int)
+            async with asyncio.timeout(5):
+                while listener._channels[b"first"].is_heard.is_set():
+                    await asyncio.sleep(0.01)
+            with pytest.raises(Unavailable):  # nobody hears of the first any more, either
+                await listener.watch(b"first", int)
+        finally:
+            server.thaw()
+        for name in (b"second", b"third"):
+            await listener.watch(name, counters[name].wake)
+        for name, counter in counters.items():
+            server.admin.publish(name.decode(), "")
+            await counter.woken()
+        await listener.close()
+
+    asyncio.run(test())
+
+
 def connection(server: Server) -> Connection:
     log = RedisLog.from_url(server.url)
     return log._connect()
