@@ -3,10 +3,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from asgi_agent.logs import EventLog, MemoryLog, SQLiteLog
+from asgi_agent.logs.redis import RedisLog
+from tests.logs.valkey import KINDS, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,37 @@ async def open_sqlite() -> AsyncIterator[Store]:
             await log.close()
 
 
+_numbers = count()
+
+# What a server would do at that time, were it already then.
+PASS_TIME = """\
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+  local lease = redis.call('TYPE', key).ok == 'hash' and redis.call('HGET', key, 'lease')
+  if tonumber(lease) and lease ~= 'inf' then redis.call('HINCRBY', key, 'lease', -ARGV[2]) end
+  redis.call('PEXPIRE', key, redis.call('PTTL', key) - ARGV[2])
+end
+"""
+
+
+@asynccontextmanager
+async def open_redis(kind: str) -> AsyncIterator[Store]:
+    server = shared(kind)
+    prefix = f"test-{next(_numbers)}:"
+
+    async def pass_time(seconds: float) -> None:
+        server.admin.eval(PASS_TIME, 0, prefix, str(int(seconds * 1000)))
+
+    log = RedisLog.from_url(server.url, prefix=prefix)
+    try:
+        yield Store(log, pass_time)
+    finally:
+        await log.close()
+
+
 Open: TypeAlias = Callable[[], AbstractAsyncContextManager[Store]]
 
-STORES: dict[str, Open] = {"memory:": open_memory, "sqlite:": open_sqlite}
+STORES: dict[str, Open] = {
+    "memory:": open_memory,
+    "sqlite:": open_sqlite,
+    **{kind: partial(open_redis, kind) for kind in KINDS},
+}
