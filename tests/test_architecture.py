@@ -25,6 +25,7 @@ FLOORS = (  # a room is a module, or a package, right below asgi_agent
     {"middleware", "sessions", "testing"},
     {"endpoints", "playground"},
     {"app"},
+    {"command"},
     {"__init__", "__main__", "compat"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

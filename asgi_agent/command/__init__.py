@@ -1,0 +1,1 @@
+"""What the command does: run a host program, in one process or in several."""

@@ -1,0 +1,95 @@
+"""Several processes that serve one socket, and the supervisor that keeps them alive.
+
+Each is a whole server of its own; they share the listening socket and the event log, nothing else.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Sequence
+
+from .hosts import stop_signals
+
+log = logging.getLogger("asgi_agent")
+
+START_SECONDS = 5.0  # a worker that fails before has not understood, and would fail again
+PAUSE_SECONDS = 1.0  # before a worker that died young is started again
+
+
+class Worker:
+    """One process, started again when it dies."""
+
+    def __init__(self, command: Sequence[str], files: Sequence[int]) -> None:
+        self._command = command
+        self._files = files
+        self._process: asyncio.subprocess.Process | None = None
+        self._is_stopping = False
+
+    async def keep(self) -> int:
+        """Keep it alive until it is stopped; 0, or the status with which it failed to start."""
+        loop = asyncio.get_running_loop()
+        while not self._is_stopping:
+            began = loop.time()
+            # In a process group of its own: Ctrl-C is for the supervisor, which hands it on once.
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, pass_fds=self._files, process_group=0
+            )
+            if self._is_stopping:
+                self._process.terminate()  # it was stopped while it began
+            status = await self._process.wait()
+            is_young = loop.time() - began < START_SECONDS
+            if self._is_stopping:
+                break
+            if status > 0 and is_young:
+                return status  # it has said why
+            log.warning("Worker %d %s", self._process.pid, _ending(status))
+            if is_young:
+                await asyncio.sleep(PAUSE_SECONDS)
+        return 0
+
+    def stop(self, received: signal.Signals) -> None:
+        """Hand the signal on; do not start it again."""
+        self._is_stopping = True
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(received)
+
+
+async def supervise(command: Sequence[str], bound: socket.socket, count: int) -> int:
+    """Keep `count` workers serving the socket until a signal. The exit status.
+
+    `command` is what starts one; it gets two arguments more, the numbers of two open files: the
+    socket, and a pipe that becomes readable when this process has ended, however it ended.
+    """
+    parent, lifeline = os.pipe()
+    files = (bound.fileno(), parent)
+    with bound, stop_signals() as signals:
+        workers = [Worker([*command, *map(str, files)], files) for _ in range(count)]
+        keeping = [asyncio.create_task(worker.keep()) for worker in workers]
+        handing = asyncio.create_task(_hand_on(signals, workers))
+        try:
+            status = 0
+            for each in asyncio.as_completed(keeping):
+                status = status or await each
+                for worker in workers if status else ():
+                    worker.stop(signal.SIGTERM)
+        finally:
+            handing.cancel()
+            os.close(lifeline)
+            os.close(parent)
+    return status
+
+
+async def _hand_on(signals: asyncio.Queue[signal.Signals], workers: Sequence[Worker]) -> None:
+    while True:
+        received = await signals.get()
+        log.info("%s: stopping the workers", received.name)
+        for worker in workers:
+            worker.stop(received)
+
+
+def _ending(status: int) -> str:
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}: another one is started"
+    return f"has ended with status {status}: another one is started"

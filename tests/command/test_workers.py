@@ -1,0 +1,155 @@
+"""Several processes that serve one socket, and who keeps them alive."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.serving import ROOT
+
+WORKER = Path(__file__).with_name("worker.py")
+SUPERVISOR = """
+import asyncio, logging, socket, sys
+from asgi_agent.command.workers import supervise
+logging.basicConfig(format="%(message)s", level=logging.INFO)
+bound = socket.create_server(("127.0.0.1", 0))
+print(bound.getsockname()[1], flush=True)
+sys.exit(asyncio.run(supervise(sys.argv[2:], bound, int(sys.argv[1]))))
+"""
+PATIENCE = 20  # seconds
+
+
+class Supervised:
+    """A supervisor, and what its workers have told."""
+
+    def __init__(self, process: subprocess.Popen[str], directory: Path) -> None:
+        self.process = process
+        self.directory = directory
+        assert process.stdout is not None
+        self.port = process.stdout.readline().strip()
+
+    def told(self) -> dict[int, list[str]]:
+        """By process, in the order of the processes' numbers."""
+        files = {int(each.name): each for each in self.directory.iterdir()}
+        return {pid: files[pid].read_text().split() for pid in sorted(files)}
+
+    def until(self, holds: Callable[[dict[int, list[str]]], bool]) -> dict[int, list[str]]:
+        """What was told as soon as that `holds`."""
+        end = time.monotonic() + PATIENCE
+        while not holds(told := self.told()):
+            assert time.monotonic() < end, told
+            time.sleep(0.01)
+        return told
+
+    def begun(self, count: int) -> list[int]:
+        """The processes, as soon as there are so many."""
+        return list(self.until(lambda told: len([1 for each in told.values() if each]) == count))
+
+    def ended(self) -> tuple[int, str]:
+        """The exit status, and what the supervisor has logged."""
+        assert self.process.stderr is not None
+        log = self.process.stderr.read()
+        return self.process.wait(PATIENCE), log
+
+
+@contextmanager
+def supervised(directory: Path, count: int, action: str = "serve") -> Iterator[Supervised]:
+    directory = directory / "told"
+    directory.mkdir()
+    worker = [sys.executable, str(WORKER), str(directory), action]
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR, str(count), *worker],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield Supervised(process, directory)
+        finally:
+            process.kill()  # its workers notice
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_all_workers_get_the_one_socket(tmp_path: Path) -> None:
+    with supervised(tmp_path, 3) as served:
+        served.begun(3)
+        assert {told[0] for told in served.told().values()} == {served.port}
+
+
+def test_a_signal_is_handed_on_to_each_worker_and_none_is_started_again(tmp_path: Path) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        directory = tmp_path / number.name
+        directory.mkdir()
+        with supervised(directory, 2) as served:
+            served.begun(2)
+            served.process.send_signal(number)
+            status, log = served.ended()
+            assert (status, log) == (0, f"{number.name}: stopping the workers\n")
+            assert [told[1:] for told in served.told().values()] == [[number.name]] * 2
+
+
+def test_ctrl_c_reaches_a_worker_once(tmp_path: Path) -> None:
+    """A terminal sends the signal to the whole process group of the supervisor."""
+    with supervised(tmp_path, 2) as served:
+        pids = served.begun(2)
+        assert {os.getpgid(pid) for pid in pids} == set(pids)
+        served.process.send_signal(signal.SIGINT)
+        assert served.ended()[0] == 0
+
+
+def test_a_worker_that_was_killed_is_started_again(tmp_path: Path) -> None:
+    with supervised(tmp_path, 2) as served:
+        killed, other = served.begun(2)
+        os.kill(killed, signal.SIGKILL)
+        served.begun(3)
+        assert is_alive(other)
+        served.process.send_signal(signal.SIGTERM)
+        status, log = served.ended()
+        assert status == 0
+        assert f"Worker {killed} was ended by SIGKILL: another one is started\n" in log
+
+
+def test_a_worker_that_ends_by_itself_is_started_again(tmp_path: Path) -> None:
+    with supervised(tmp_path, 1, "end") as served:
+        served.begun(2)
+        served.process.send_signal(signal.SIGTERM)
+        status, log = served.ended()
+        assert status == 0
+        assert "has ended with status 0: another one is started\n" in log
+
+
+def test_workers_that_do_not_understand_end_the_supervisor_with_their_status(
+    tmp_path: Path,
+) -> None:
+    with supervised(tmp_path, 2, "fail") as served:
+        assert served.ended()[0] == 2
+
+
+def test_a_worker_does_not_outlive_its_supervisor(tmp_path: Path) -> None:
+    with supervised(tmp_path, 2) as served:
+        served.begun(2)
+        served.process.kill()
+        served.process.wait(PATIENCE)
+        told = served.until(lambda told: all(each[1:] for each in told.values()))
+        assert [each[1:] for each in told.values()] == [["orphaned"]] * 2
+
+
+def test_the_socket_is_free_when_all_have_ended(tmp_path: Path) -> None:
+    with supervised(tmp_path, 2) as served:
+        served.begun(2)
+        served.process.send_signal(signal.SIGTERM)
+        served.ended()
+        socket.create_server(("127.0.0.1", int(served.port))).close()
