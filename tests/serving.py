@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +95,7 @@ def run(
         )
         served = Served(f"{scheme}://127.0.0.1:{port}", process, log)
         try:
-            _wait_until_it_answers(served)
+            wait_until_it_answers(port, process, served.output)
             yield served
         finally:
             process.send_signal(signal.SIGTERM)
@@ -114,17 +114,20 @@ def free_port() -> int:
     return port
 
 
-def _wait_until_it_answers(served: Served) -> None:
+def wait_until_it_answers(
+    port: int, process: subprocess.Popen[bytes], output: Callable[[], str] = str
+) -> None:
+    """Wait until somebody listens on the port; `output` tells what went wrong."""
     for _ in range(400):
-        if served.process.poll() is not None:
-            raise RuntimeError(f"the server did not start:\n{served.output()}")
+        if process.poll() is not None:
+            raise RuntimeError(f"the server did not start:\n{output()}")
         try:
-            socket.create_connection(("127.0.0.1", served.port), timeout=1).close()
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError(f"the server does not listen:\n{served.output()}")
+    raise RuntimeError(f"the server does not listen:\n{output()}")
 
 
 def _family(pid: int) -> list[int]:
