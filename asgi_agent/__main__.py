@@ -60,8 +60,8 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _supervise(arguments: Sequence[str], options: argparse.Namespace) -> int:
-    if not open_log(options.store).is_shared:
-        raise UsageError(f"several workers need a store that they share, not {options.store}")
+    if not _load(options.agent, options.store).log.is_shared:
+        raise UsageError("several workers need a --store that they share: sqlite: or redis:")
     bound = bind(options.host, options.port)
     log.info("Serving with %d workers on %s", options.workers, url_of(bound))
     command = [sys.executable, "-m", "asgi_agent", *arguments, "--worker"]

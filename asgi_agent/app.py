@@ -63,6 +63,7 @@ class AgentApp:
         runs = Runs(as_agent(agent), eventlog, config)
         sessions = SessionManager(runs, config)
         self.config = config
+        self.log = eventlog
         self._log = eventlog
         self.service = Service(config, runs, sessions, config.name or name_of(agent))
         self.signals = StopSignals(self._stop)

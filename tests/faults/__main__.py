@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: the whole fault table, 20 rounds of each row, as it goes into a report."""
+"""`python -m tests.faults`: the whole fault table, 20 rounds of each row, for a report."""
 
 import asyncio
 import sys

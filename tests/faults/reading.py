@@ -23,6 +23,11 @@ class Read:
     refusals: list[int] = field(default_factory=list[int])  # the statuses that were not 200
 
     @property
+    def told(self) -> list[tuple[str | None, str, str]]:
+        """What the events say, wherever a connection began among them."""
+        return [(each.id, each.event, each.data) for each in self.events]
+
+    @property
     def last_id(self) -> str:
         return self.events[-1].id or "" if self.events else ""
 
