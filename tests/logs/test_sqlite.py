@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from asgi_agent.errors import Missing, Unavailable, UsageError
 from asgi_agent.logs import DELETED, SQLiteLog
 from asgi_agent.logs.memory import OVERHEAD
 from asgi_agent.logs.sqlite import file, workers
+from asgi_agent.logs.sqlite.tables import prepare
 from asgi_agent.logs.sqlite.workers import Workers
 from asgi_agent.logs.sqlite.writing import CHUNK
 from tests.logs.sqlite_files import Clock, count, query, until, using
@@ -186,6 +188,21 @@ def test_no_lease_survives_the_machine(path: Path, ttl: float) -> None:
     clock = Clock(10.0)  # the machine was started again
     new = SQLiteLog(path, retain=100, clock=clock)
     using(new, test=partial(after, new, clock))
+
+
+def test_who_opens_the_file_while_others_write_does_not_take_that_for_a_new_start(
+    path: Path,
+) -> None:
+    """What another worker has written just before lies behind a time that was read earlier still."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        was_in_transaction: list[bool] = []
+
+        def clock() -> float:
+            was_in_transaction.append(db.in_transaction)
+            return 1000.0
+
+        prepare(db, "NORMAL", clock)
+    assert was_in_transaction == [True]
 
 
 # Hostile names and numbers

@@ -52,7 +52,7 @@ class File:
             with self.workers.turn(), ExitStack() as connections:
                 # In a turn: where two set the journal mode at once, one of them may fail.
                 writer = connections.enter_context(closing(_connect(path)))
-                prepare(writer, settings.synchronous, settings.clock())
+                prepare(writer, settings.synchronous, settings.clock)
                 reader = connections.enter_context(closing(_connect(path)))
                 self.writing = Writing(writer, settings.clock, settings.keep_bytes, settings.retain)
                 self.reading = Reading(reader, settings.clock, settings.retain)

@@ -39,7 +39,7 @@ def machine_clock() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-def prepare(db: sqlite3.Connection, synchronous: str, now: float) -> None:
+def prepare(db: sqlite3.Connection, synchronous: str, clock: Clock) -> None:
     """Make the file an event log, or see that it is one. Raises `UsageError`."""
     tables = value(db, "select count(*) from sqlite_schema")
     kind = (value(db, "pragma application_id"), value(db, "pragma user_version"))
@@ -55,6 +55,7 @@ def prepare(db: sqlite3.Connection, synchronous: str, now: float) -> None:
             db.execute(statement)
         db.execute(f"pragma application_id = {APPLICATION}")
         db.execute(f"pragma user_version = {VERSION}")
+    now = clock()  # inside the transaction: another worker may have written just before it
     if (value(db, "select max(touched) from runs") or now) > now:
         # The clock began anew, so the machine did, and no owner has survived that.
         db.execute("update runs set touched = ?, lease = iif(lease is null, null, -1)", (now,))
