@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -102,6 +103,51 @@ def test_the_demo_answers_without_a_key() -> None:
         body = b"".join(stream)
         assert b"42" in body
         assert last_event(body).event == "complete"
+
+
+# How many processes serve it
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_several_workers_that_share_a_store_are_one_server(host: str, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'log.db'}"
+    options = ("--host-program", host, "--store", store, "--workers", "3")
+    with command("tests.main_agents:agent", *options) as served:
+        with httpx.Client(base_url=served.url, timeout=20) as client:
+            for _ in range(10):  # a new connection each, to any worker
+                asked = httpx.post(f"{served.url}/ask", json={"prompt": "0"}).json()
+                read = httpx.get(served.url + asked["stream_url"], timeout=20)
+                assert last_event(read.content).event == "complete"
+            asked = client.post("/ask", json={"prompt": "100"}).json()
+        served.process.send_signal(signal.SIGINT)
+        assert stopped(served)[0] == 0
+        assert re.search(r"Serving with 3 workers on http://127\.0\.0\.1:\d+/\n", served.output())
+        assert served.output().count("Stopped\n") == 3
+
+
+def test_what_a_store_has_kept_is_there_after_a_restart(tmp_path: Path) -> None:
+    store = ("--store", f"sqlite:///{tmp_path / 'log.db'}")
+    with command("tests.main_agents:agent", *store) as served:
+        asked = httpx.post(f"{served.url}/ask", json={"prompt": "0"}).json()
+        said = httpx.get(served.url + asked["stream_url"]).content
+    with command("tests.main_agents:agent", *store) as served:
+        assert httpx.get(served.url + asked["stream_url"]).content == said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--workers", "2"), "several workers need a --store that they share"),
+        (("--workers", "2", "tests.main_agents:app"), "several workers need a --store"),
+        (("--store", "sqlite:///x.db", "tests.main_agents:app"), "is an application"),
+        (("--store", "ftp://x"), "an event log is memory:"),
+    ],
+)
+def test_a_store_that_does_not_fit_is_said_in_one_line(
+    arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", *arguments, "--port", str(free_port())]) == 2
+    assert re.fullmatch(rf"asgi-agent: .*{re.escape(told)}.*\n", capsys.readouterr().err)
 
 
 # How it stops
@@ -316,7 +362,14 @@ def test_the_agent_is_looked_for_where_the_command_was_called() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("server",), ("serve", "--port", "x"), ("serve", "--host-program", "apache")]
+    [
+        ("serve", "--workers", "0"),
+        ("serve", "--workers", "257"),
+        (),
+        ("server",),
+        ("serve", "--port", "x"),
+        ("serve", "--host-program", "apache"),
+    ]
     + [("serve", f"--port={port}") for port in ("70000", "65536", "-1", "1.5", "9" * 5000, "")],
 )
 def test_a_wrong_command_is_answered_with_how_it_is_used(

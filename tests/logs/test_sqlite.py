@@ -193,7 +193,7 @@ def test_no_lease_survives_the_machine(path: Path, ttl: float) -> None:
 def test_who_opens_the_file_while_others_write_does_not_take_that_for_a_new_start(
     path: Path,
 ) -> None:
-    """What another worker has written just before lies behind a time that was read earlier still."""
+    """What another worker has written just before is newer than a time that was read earlier."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         was_in_transaction: list[bool] = []
 
