@@ -119,7 +119,9 @@ def _load(name: str | None, store: str) -> AgentApp:
             raise UsageError(f"cannot load {name!r}: {error}") from error
     config = ServerConfig()
     if not isinstance(found, AgentApp):
-        return create_app(found, config, log=open_log(store, keep_bytes=config.keep_bytes))
+        retain = config.session_timeout_seconds
+        log = open_log(store, keep_bytes=config.keep_bytes, retain=retain)
+        return create_app(found, config, log=log)
     if store != "memory:":
         raise UsageError(f"{name!r} is an application: it has chosen where its runs are kept")
     return found

@@ -64,7 +64,6 @@ class AgentApp:
         sessions = SessionManager(runs, config)
         self.config = config
         self.log = eventlog
-        self._log = eventlog
         self.service = Service(config, runs, sessions, config.name or name_of(agent))
         self.signals = StopSignals(self._stop)
         self._draining: set[asyncio.Task[None]] = set()  # the loop itself holds no task
@@ -98,7 +97,7 @@ class AgentApp:
         self.signals.unwatch()
         await self.drain(0)
         await self.service.sessions.close()
-        await self._log.close()
+        await self.log.close()
 
     async def drain(self, seconds: float | None = None) -> None:
         """Refuse new runs, let the active ones finish for so long, then end every one of them."""

@@ -71,7 +71,8 @@ class Ownership:
             sent = _now()
             try:
                 # Thawed after its lease, a worker still asks once: nobody may have claimed the run.
-                async with asyncio.timeout(max(self._until - sent, self.seconds / 3)):
+                # While it asks the agent rests, so it may be patient with a store that is slow.
+                async with asyncio.timeout(max(self._until - sent, self.seconds)):
                     self.last = await self._send(entries, ttl, end)
             except (Closed, Missing) as error:
                 raise Fenced(str(error)) from error
