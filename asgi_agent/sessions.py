@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from .agents import Message
 from .config import ServerConfig
-from .errors import SessionBusy, UnknownSession
+from .errors import SessionBusy, UnknownQuestion, UnknownSession
 from .events import Cancelled, Complete, Error, to_json
 from .runs import Run, Runs
 
@@ -139,6 +139,20 @@ class SessionManager:
             raise UnknownSession("Session not found or expired")
         self._touch(session)
         return session
+
+    async def cancel(self, session: Session, reason: str | None = None) -> None:
+        """End the turn that is under way; when this returns, it has. Raises `SessionBusy`."""
+        run = session.run
+        if run is None:
+            raise SessionBusy("Nothing is running.")
+        run.cancel(reason)
+        await run.ended.wait()
+
+    async def answer(self, session: Session, question_id: str, value: Any) -> None:
+        """Answer a question. Raises `UnknownQuestion` or `AlreadyAnswered`."""
+        if session.run is None:
+            raise UnknownQuestion("Nobody has asked this question.")
+        session.run.dialogue.answer(question_id, value)
 
     async def remove_session(self, session_id: str) -> None:
         """Cancel what the session is doing, and free all that is kept of it."""

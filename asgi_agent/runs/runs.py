@@ -113,9 +113,15 @@ class Runs:
             return _rest(ended.farewell, after)  # this the log could not be told
         return page
 
-    async def read(self, run_id: str, after: int) -> Page:
-        """How the run stands, and whether the entry after `after` is still kept. `Missing`."""
-        return await self._log.read(run_id, after, 1)
+    async def read(self, run_id: str, after: int, limit: int = 1) -> Page:
+        """How the run stands, and some of what it said after the entry `after`. `Missing`."""
+        return await self._log.read(run_id, after, limit)
+
+    def expect_client(self, run_id: str) -> None:
+        """The client has left to do what the agent asked, and comes back: that is no disconnect."""
+        run = self._active.get(run_id)
+        if run is not None:
+            run.expect_client()
 
     async def delete(self, run_id: str) -> None:
         """Free all that is kept of the run. Cancel it first if it is active."""

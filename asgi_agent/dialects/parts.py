@@ -1,0 +1,263 @@
+"""The one state machine that opens and closes what a response is made of.
+
+Dialects do not agree on words, but all that stream more than text agree on this: a text, a
+reasoning and a tool call each has a beginning, some deltas and an end. The log has blocks already;
+here they are opened with their first delta, so that none is empty, and opened again where a
+response begins in the middle of one.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from ..events import (
+    AgentEvent,
+    Approval,
+    Audio,
+    BlockEnd,
+    BlockStart,
+    Cancelled,
+    ClientTool,
+    Complete,
+    Data,
+    Entry,
+    Error,
+    Question,
+    Status,
+    Terminal,
+    Text,
+    Thinking,
+    ToolDelta,
+    ToolExec,
+    ToolResult,
+)
+
+Kind: TypeAlias = Literal["text", "thinking"]
+# Who has to act on a whole call: the server runs it, the client does, or a person has to allow it.
+Actor: TypeAlias = Literal["server", "client", "person"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A text or a reasoning begins. `at` is the number of its first entry, and so names it."""
+
+    kind: Kind
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of the open text or reasoning."""
+
+    kind: Kind
+    at: int
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The text or reasoning is whole; `content` is all of it that this response has told."""
+
+    kind: Kind
+    at: int
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallOpened:
+    """A tool call begins. Each that does is followed by its `Call` or its `CallDropped`."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallDelta:
+    """A piece of the arguments, which are JSON."""
+
+    id: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call is whole. Where no delta told its arguments, `was_told` is false."""
+
+    id: str
+    name: str
+    args: Any
+    actor: Actor
+    was_told: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallDropped:
+    """A call that began, and that nobody will make."""
+
+    id: str
+    name: str
+    told: str  # of its arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a tool of the server has returned. Its `Call` went before."""
+
+    id: str
+    name: str
+    result: Any
+    is_error: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The agent waits for a person. Before an `Approval` the `Call` it is about was told."""
+
+    event: Question | Approval
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What belongs to no block."""
+
+    event: Status | Data | Audio
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The run has ended; everything open was closed before."""
+
+    event: Terminal
+
+
+Part: TypeAlias = (
+    Opened
+    | Delta
+    | Closed
+    | CallOpened
+    | CallDelta
+    | Call
+    | CallDropped
+    | Result
+    | Asked
+    | Said
+    | Over
+)
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call that is not whole yet."""
+
+    name: str
+    told: list[str] = field(default_factory=list[str])
+
+
+class Parts:
+    """The parts of one response. Feed it the entries of one run, in order."""
+
+    def __init__(self) -> None:
+        self._has_text = False
+        self._kind: Kind | None = None
+        self._at = 0
+        self._content: list[str] = []
+        self._open: dict[str, _Call] = {}  # by ID
+        self._whole: set[str] = set()  # the IDs of calls that were told
+
+    def feed(self, entry: Entry) -> Iterator[Part]:
+        """What the entry says."""
+        match entry.event:
+            case Text(content):
+                yield from self._delta("text", entry.seq, content)
+            case Thinking(content):
+                yield from self._delta("thinking", entry.seq, content)
+            case event:
+                yield from self._other(event, entry.seq)
+
+    def close(self) -> Iterator[Part]:
+        """End the open text or reasoning. It is opened again by its next delta."""
+        if self._kind is not None:
+            kind, self._kind = self._kind, None
+            yield Closed(kind, self._at, "".join(self._content))
+
+    def _other(  # noqa: C901 - a table
+        self, event: AgentEvent, seq: int
+    ) -> Iterator[Part]:
+        match event:
+            case BlockStart() | BlockEnd():
+                yield from self.close()
+            case ToolDelta(call_id, name, content):
+                yield from self._call_delta(call_id, name, content)
+            case ToolExec(call_id, name, args):
+                yield from self._call(call_id, name, args, "server")
+            case ClientTool(call_id, name, args):
+                yield from self._call(call_id, name, args, "client")
+            case Approval(_, call_id, name, args, _):
+                yield from self._call(call_id, name, args, "person")
+                yield Asked(event)
+            case Question():
+                yield from self.close()
+                yield Asked(event)
+            case ToolResult(call_id, name, result, is_error):
+                yield from self._call(call_id, name, None, "server")  # where nobody told it
+                yield Result(call_id, name, result, bool(is_error))
+            case Complete() | Error() | Cancelled():
+                yield from self._over(event, seq)
+            case Status() | Data() | Audio():
+                yield Said(event)
+            case Text() | Thinking():
+                raise AssertionError("a delta has been told before")
+
+    def _delta(self, kind: Kind, seq: int, content: str) -> Iterator[Part]:
+        if not content:
+            return
+        if self._kind != kind:
+            yield from self.close()
+            self._kind, self._at, self._content = kind, seq, []
+            self._has_text = self._has_text or kind == "text"
+            yield Opened(kind, seq)
+        self._content.append(content)
+        yield Delta(kind, self._at, content)
+
+    def _call_delta(self, call_id: str, name: str, content: str) -> Iterator[Part]:
+        if call_id in self._whole:
+            return  # an agent that goes on writing a call it has made
+        yield from self.close()
+        if call_id not in self._open:
+            self._open[call_id] = _Call(name)
+            yield CallOpened(call_id, name)
+        if content:
+            self._open[call_id].told.append(content)
+            yield CallDelta(call_id, content)
+
+    def _call(self, call_id: str, name: str, args: Any, actor: Actor) -> Iterator[Part]:
+        if call_id in self._whole:
+            return  # it was told when somebody was asked about it
+        yield from self.close()
+        call = self._open.pop(call_id, None)
+        if call is None:
+            call = _Call(name)
+            yield CallOpened(call_id, name)
+        self._whole.add(call_id)
+        yield Call(call_id, name or call.name, args, actor, bool(call.told))
+
+    def _over(self, event: Terminal, seq: int) -> Iterator[Part]:
+        if isinstance(event, Complete) and not self._has_text and event.data is not None:
+            # An agent may say its answer only as a whole.
+            data = event.data
+            yield from self._delta("text", seq, data if isinstance(data, str) else as_json(data))
+        yield from self.close()
+        for call_id, call in self._open.items():
+            yield CallDropped(call_id, call.name, "".join(call.told))
+        self._open.clear()
+        yield Over(event)
+
+
+# A value as JSON on one line of ASCII: some clients take U+2028 for the end of a line.
+as_json: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def arguments(args: Any) -> str:
+    """The arguments of a call as JSON text: an object, whatever the agent has given."""
+    return as_json(args if isinstance(args, dict) else {} if args is None else {"input": args})

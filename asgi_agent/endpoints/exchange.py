@@ -1,0 +1,262 @@
+"""What the dialects of requests and responses want done: a turn started, followed, cancelled."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ..asgi import ASGIApp, EventStream, JSONResponse, Response, UntilDisconnect
+from ..dialects.exchange import (
+    Answer,
+    CancelTurn,
+    Encoder,
+    FollowTurn,
+    Frame,
+    Parse,
+    Pause,
+    Place,
+    Received,
+    Reply,
+    StartTurn,
+    to_sse,
+)
+from ..errors import (
+    AlreadyAnswered,
+    ClientDisconnected,
+    Missing,
+    SessionBusy,
+    UnknownQuestion,
+    UnknownSession,
+)
+from ..events import Approval, ClientTool, Entry, Question, entry
+from ..logs import Page
+from ..sessions import Session
+from .following import Start, pages
+from .service import Request, Service
+
+FAILED = "The stream failed."
+CUT_OFF = "The stream ended before the answer did."
+PAGE_ENTRIES = 256
+
+
+@dataclass(slots=True)
+class Telling:
+    """A response to be: which part of a turn it tells, and how."""
+
+    session: Session
+    place: Place
+    encoder: Encoder
+    is_kept: bool = True  # whether the session outlives it
+    is_over: bool = False  # its last frame was made
+
+    def cut_off(self, why: str) -> list[Frame]:
+        """The frames that end it here, unless it has ended."""
+        if self.is_over:
+            return []
+        self.is_over = True
+        return self.encoder.cut_off(why)
+
+
+class Exchanges:
+    """Does what any `Dialect` asks for."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def answer(self, request: Request, parse: Parse) -> ASGIApp:
+        """The response to an HTTP request. Raises what the client is told."""
+        match parse(await self._received(request)):
+            case Reply(content, status):
+                return _reply(content, status)
+            case CancelTurn() as action:
+                return await self._cancelled(action)
+            case FollowTurn(is_streamed=False) as action:
+                return await self._so_far(await self.follow(action))
+            case FollowTurn() as action:
+                telling = await self.follow(action)
+                if action.only_active and not telling.session.is_active:
+                    return Response(status=204)
+                return self._stream(telling)
+            case StartTurn() as action:
+                telling = await self.start(action, request.principal)
+                return (
+                    self._stream(telling)
+                    if action.is_streamed
+                    else await self._whole(request, telling)
+                )
+
+    async def start(self, asked: StartTurn, principal: Any) -> Telling:
+        """Start the turn, or answer the one that waits, and tell what it says from then on."""
+        if asked.answers:
+            try:
+                return await self._go_on(asked.encoder, asked.answers)
+            except (UnknownSession, UnknownQuestion):
+                if asked.history is None:
+                    raise  # there is nothing but the answer
+        session = await self._service.sessions.create_session(
+            asked.prompt, asked.history, asked.session_id, principal
+        )
+        place = _place(session, len(session.turns))
+        return Telling(session, place, asked.encoder, asked.is_kept)
+
+    async def follow(self, asked: FollowTurn) -> Telling:
+        """Tell a turn that was started before. Raises `UnknownSession`."""
+        session = await self._service.sessions.get_session(asked.session_id)
+        turn = len(session.turns) if asked.turn is None else asked.turn
+        return Telling(session, _place(session, turn, asked.after), asked.encoder)
+
+    async def cancel(self, asked: CancelTurn) -> None:
+        """Cancel the turn, if it is the one under way."""
+        session = await self._service.sessions.get_session(asked.session_id)
+        if asked.turn in (None, len(session.turns)):
+            with suppress(SessionBusy):  # nothing is running
+                await self._service.sessions.cancel(session)
+
+    async def frames(self, telling: Telling) -> AsyncGenerator[list[Frame], None]:
+        """The response, as it comes; in the end, in any case, the frames that end it."""
+        encoder, place = telling.encoder, telling.place
+        yield encoder.begin(place)
+        has_ended = False
+        start = Start(place.turn, place.after)
+        async with aclosing(pages(self._service.runs, telling.session, start)) as following:
+            async for gap, page in following:
+                has_ended = telling.is_over = page.is_end
+                yield encoder.encode(_entries(gap, page))
+                for approval in encoder.refused():
+                    await self._answer(telling.session, Answer(place.session_id, approval, False))
+                if not has_ended and page.start + len(page.entries) > page.last:
+                    pause = encoder.pause()
+                    if pause is not None:
+                        telling.is_over = True
+                        yield pause.frames
+                        await self._pause(telling, pause)
+                        return
+        if not has_ended:
+            yield telling.cut_off(CUT_OFF)
+        elif not telling.is_kept:
+            await self._service.sessions.remove_session(place.session_id)
+
+    async def _pause(self, telling: Telling, pause: Pause) -> None:
+        if pause.is_final:
+            with suppress(SessionBusy):  # it has ended meanwhile
+                await self._service.sessions.cancel(telling.session, "nobody can answer")
+        else:
+            self._service.runs.expect_client(telling.place.run_id)
+
+    async def _received(self, request: Request) -> Received:
+        has_body = request.scope["method"] == "POST"
+        limit = self._service.config.max_body_bytes
+        return Received(
+            await request.json_body(limit) if has_body else b"",
+            dict(parse_qsl(request.scope.get("query_string", b"").decode("latin-1"))),
+            request.headers,
+            self._service.agent_name,
+            request.place.prefix,
+        )
+
+    def _stream(self, telling: Telling) -> ASGIApp:
+        async def events() -> AsyncGenerator[bytes, None]:
+            async with aclosing(self.frames(telling)) as frames:
+                async for some in frames:
+                    yield to_sse(some)
+
+        return EventStream(
+            events(),
+            heartbeat=self._service.config.heartbeat_seconds,
+            headers=telling.encoder.headers,
+            failure=lambda _: to_sse(telling.cut_off(FAILED)),
+            interrupted=lambda: to_sse(telling.cut_off(CUT_OFF)),
+        )
+
+    async def _whole(self, request: Request, telling: Telling) -> ASGIApp:
+        """The response to a client that does not stream, when it is whole."""
+        async with UntilDisconnect(request.receive) as client:
+            client.watch()
+            async with aclosing(self.frames(telling)) as frames:
+                async for _ in frames:
+                    pass
+        if client.gone:
+            raise ClientDisconnected("the client left before the answer was whole")
+        status, body = telling.encoder.whole()
+        return JSONResponse(body, status)
+
+    async def _so_far(self, telling: Telling) -> ASGIApp:
+        """The same without waiting for the rest."""
+        encoder, place = telling.encoder, telling.place
+        encoder.begin(place)
+        for page in await self._said(place.run_id, place.after):
+            encoder.encode(_entries(None, page))
+        status, body = encoder.whole()
+        return JSONResponse(body, status)
+
+    async def _cancelled(self, asked: CancelTurn) -> ASGIApp:
+        await self.cancel(asked)
+        if asked.encoder is None:
+            return Response(status=204)
+        return await self._so_far(
+            await self.follow(
+                FollowTurn(
+                    encoder=asked.encoder,
+                    session_id=asked.session_id,
+                    turn=asked.turn,
+                    after=asked.after,
+                )
+            )
+        )
+
+    async def _go_on(self, encoder: Encoder, answers: Sequence[Answer]) -> Telling:
+        """Answer the run that waits, and tell what follows the last that it has asked.
+
+        What was answered before is no error: a client that was cut off sends its request again.
+        """
+        session = await self._service.sessions.get_session(answers[0].session_id)
+        place = _place(session, len(session.turns))
+        said = [each for page in await self._said(place.run_id) for each in _entries(None, page)]
+        asked = {each.id: seq for seq, each in _questions(said)}
+        if not all(each.id in asked for each in answers):
+            raise UnknownQuestion("Nobody has asked this question.")
+        last = max(asked[each.id] for each in answers)
+        encoder.skip([each for each in said if each.seq <= last])
+        for each in answers:
+            await self._answer(session, each)
+        return Telling(session, place._replace(after=last), encoder)
+
+    async def _answer(self, session: Session, answer: Answer) -> None:
+        with suppress(AlreadyAnswered):
+            await self._service.sessions.answer(session, answer.id, answer.value)
+
+    async def _said(self, run_id: str, after: int = 0) -> list[Page]:
+        """What the run has said so far."""
+        found: list[Page] = []
+        try:
+            while (page := await self._service.runs.read(run_id, after, PAGE_ENTRIES)).entries:
+                found.append(page)
+                after = page.start + len(page.entries) - 1
+        except Missing:
+            raise UnknownSession("Session not found or expired") from None
+        return found
+
+
+def _place(session: Session, turn: int, after: int = 0) -> Place:
+    run_id = session.turns[turn - 1] if 1 <= turn <= len(session.turns) else None
+    if run_id is None:
+        raise UnknownSession("This turn is kept no longer.")
+    return Place(session.session_id, turn, run_id, after)
+
+
+def _entries(gap: bytes | None, page: Page) -> list[Entry]:
+    told = [] if gap is None else [entry(0, gap)]
+    return [*told, *(entry(seq, kept) for seq, kept in enumerate(page.entries, page.start))]
+
+
+def _questions(said: Sequence[Entry]) -> list[tuple[int, Question | Approval | ClientTool]]:
+    kinds = (Question.type, Approval.type, ClientTool.type)
+    found = [(each.seq, each.event) for each in said if each.type in kinds]
+    return [
+        (seq, event) for seq, event in found if isinstance(event, Question | Approval | ClientTool)
+    ]
+
+
+def _reply(content: Any, status: int) -> ASGIApp:
+    return Response(status=204) if status == 204 else JSONResponse(content, status)
