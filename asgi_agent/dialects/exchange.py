@@ -176,7 +176,7 @@ def tokens(usage: Mapping[str, Any] | None) -> tuple[int, int]:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if type(value) is int and value > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,9 @@ class Answer:
 class StartTurn:
     """Start a turn; or, with answers, go on with the turn that waits for them.
 
-    Where none waits any more, a turn is started, with the history as the client tells it.
+    Where none waits any more, a turn is started, with the history as the client tells it. A dialect
+    brings all the answers to what one response has asked at once: what is told next begins after
+    the last of these questions.
     """
 
     encoder: Encoder

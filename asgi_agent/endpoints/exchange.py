@@ -38,6 +38,7 @@ from .service import Request, Service
 FAILED = "The stream failed."
 CUT_OFF = "The stream ended before the answer did."
 PAGE_ENTRIES = 256
+QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
 
 
 @dataclass(slots=True)
@@ -71,13 +72,13 @@ class Exchanges:
                 return _reply(content, status)
             case CancelTurn() as action:
                 return await self._cancelled(action)
-            case FollowTurn(is_streamed=False) as action:
-                return await self._so_far(await self.follow(action))
             case FollowTurn() as action:
                 telling = await self.follow(action)
-                if action.only_active and not telling.session.is_active:
+                if action.only_active and not await self.is_active(telling):
                     return Response(status=204)
-                return self._stream(telling)
+                if action.is_streamed:
+                    return self._stream(telling)
+                return await self._so_far(telling)
             case StartTurn() as action:
                 telling = await self.start(action, request.principal)
                 return (
@@ -90,7 +91,7 @@ class Exchanges:
         """Start the turn, or answer the one that waits, and tell what it says from then on."""
         if asked.answers:
             try:
-                return await self._go_on(asked.encoder, asked.answers)
+                return await self._go_on(asked)
             except (UnknownSession, UnknownQuestion):
                 if asked.history is None:
                     raise  # there is nothing but the answer
@@ -104,7 +105,18 @@ class Exchanges:
         """Tell a turn that was started before. Raises `UnknownSession`."""
         session = await self._service.sessions.get_session(asked.session_id)
         turn = len(session.turns) if asked.turn is None else asked.turn
-        return Telling(session, _place(session, turn, asked.after), asked.encoder)
+        place = _place(session, turn, asked.after)
+        if asked.after:
+            said = await self._entries_so_far(place.run_id)
+            asked.encoder.skip([each for each in said if each.seq <= asked.after])
+        return Telling(session, place, asked.encoder)
+
+    async def is_active(self, telling: Telling) -> bool:
+        """Whether the run that is told has not ended."""
+        try:
+            return (await self._service.runs.read(telling.place.run_id, 0)).end is None
+        except Missing:
+            return False
 
     async def cancel(self, asked: CancelTurn) -> None:
         """Cancel the turn, if it is the one under way."""
@@ -114,35 +126,53 @@ class Exchanges:
                 await self._service.sessions.cancel(session)
 
     async def frames(self, telling: Telling) -> AsyncGenerator[list[Frame], None]:
-        """The response, as it comes; in the end, in any case, the frames that end it."""
+        """The response, as it comes; in the end, in any case, the frames that end it.
+
+        By the time these leave, nothing is left to be done: who has read them may hang up, or send
+        the next request, at once.
+        """
         encoder, place = telling.encoder, telling.place
+        last: list[Frame] | None = None
         yield encoder.begin(place)
-        has_ended = False
         start = Start(place.turn, place.after)
         async with aclosing(pages(self._service.runs, telling.session, start)) as following:
             async for gap, page in following:
-                has_ended = telling.is_over = page.is_end
-                yield encoder.encode(_entries(gap, page))
-                for approval in encoder.refused():
-                    await self._answer(telling.session, Answer(place.session_id, approval, False))
-                if not has_ended and page.start + len(page.entries) > page.last:
-                    pause = encoder.pause()
-                    if pause is not None:
-                        telling.is_over = True
-                        yield pause.frames
-                        await self._pause(telling, pause)
-                        return
-        if not has_ended:
-            yield telling.cut_off(CUT_OFF)
+                now, later = _to_question(_entries(gap, page), page)
+                frames = encoder.encode(now)
+                await self._refuse(telling)
+                if page.is_end:
+                    last = frames
+                    break
+                pause = encoder.pause() if _is_latest(page) else None
+                if pause is not None:
+                    last = [*frames, *pause.frames]
+                    await self._pause(telling, pause)
+                    break
+                yield [*frames, *encoder.encode(later)]
+        if last is None:
+            last = telling.cut_off(CUT_OFF)
         elif not telling.is_kept:
-            await self._service.sessions.remove_session(place.session_id)
+            await self._forget(telling)
+        telling.is_over = True
+        yield last
+
+    async def _refuse(self, telling: Telling) -> None:
+        for approval in telling.encoder.refused():
+            with suppress(UnknownQuestion):  # it was long ago, or the agent waits no longer
+                await self._answer(telling.session, Answer("", approval, False))
 
     async def _pause(self, telling: Telling, pause: Pause) -> None:
-        if pause.is_final:
-            with suppress(SessionBusy):  # it has ended meanwhile
-                await self._service.sessions.cancel(telling.session, "nobody can answer")
-        else:
+        if not pause.is_final:
             self._service.runs.expect_client(telling.place.run_id)
+            return
+        with suppress(SessionBusy):  # it has ended meanwhile
+            await self._service.sessions.cancel(telling.session, "nobody can answer")
+
+    async def _forget(self, telling: Telling) -> None:
+        session = telling.session
+        if not session.is_active:  # else it waits for the client's next request
+            with suppress(UnknownSession):  # somebody else was quicker
+                await self._service.sessions.remove_session(session.session_id)
 
     async def _received(self, request: Request) -> Received:
         has_body = request.scope["method"] == "POST"
@@ -185,8 +215,7 @@ class Exchanges:
         """The same without waiting for the rest."""
         encoder, place = telling.encoder, telling.place
         encoder.begin(place)
-        for page in await self._said(place.run_id, place.after):
-            encoder.encode(_entries(None, page))
+        encoder.encode(await self._entries_so_far(place.run_id, place.after))
         status, body = encoder.whole()
         return JSONResponse(body, status)
 
@@ -205,37 +234,40 @@ class Exchanges:
             )
         )
 
-    async def _go_on(self, encoder: Encoder, answers: Sequence[Answer]) -> Telling:
+    async def _go_on(self, asked: StartTurn) -> Telling:
         """Answer the run that waits, and tell what follows the last that it has asked.
 
         What was answered before is no error: a client that was cut off sends its request again.
         """
-        session = await self._service.sessions.get_session(answers[0].session_id)
+        first = asked.answers[0]
+        session = await self._service.sessions.get_session(first.session_id)
         place = _place(session, len(session.turns))
-        said = [each for page in await self._said(place.run_id) for each in _entries(None, page)]
-        asked = {each.id: seq for seq, each in _questions(said)}
-        if not all(each.id in asked for each in answers):
+        said = await self._entries_so_far(place.run_id)
+        questions = _questions(said)
+        if not all(
+            each.session_id == first.session_id and each.id in questions for each in asked.answers
+        ):
             raise UnknownQuestion("Nobody has asked this question.")
-        last = max(asked[each.id] for each in answers)
-        encoder.skip([each for each in said if each.seq <= last])
-        for each in answers:
+        for each in asked.answers:
             await self._answer(session, each)
-        return Telling(session, place._replace(after=last), encoder)
+        after = max(questions[each.id] for each in asked.answers)
+        asked.encoder.skip([each for each in said if each.seq <= after])
+        return Telling(session, place._replace(after=after), asked.encoder, asked.is_kept)
 
     async def _answer(self, session: Session, answer: Answer) -> None:
         with suppress(AlreadyAnswered):
             await self._service.sessions.answer(session, answer.id, answer.value)
 
-    async def _said(self, run_id: str, after: int = 0) -> list[Page]:
+    async def _entries_so_far(self, run_id: str, after: int = 0) -> list[Entry]:
         """What the run has said so far."""
-        found: list[Page] = []
+        said: list[Entry] = []
         try:
             while (page := await self._service.runs.read(run_id, after, PAGE_ENTRIES)).entries:
-                found.append(page)
-                after = page.start + len(page.entries) - 1
+                said += _entries(None, page)
+                after = said[-1].seq
         except Missing:
             raise UnknownSession("Session not found or expired") from None
-        return found
+        return said
 
 
 def _place(session: Session, turn: int, after: int = 0) -> Place:
@@ -250,12 +282,30 @@ def _entries(gap: bytes | None, page: Page) -> list[Entry]:
     return [*told, *(entry(seq, kept) for seq, kept in enumerate(page.entries, page.start))]
 
 
-def _questions(said: Sequence[Entry]) -> list[tuple[int, Question | Approval | ClientTool]]:
-    kinds = (Question.type, Approval.type, ClientTool.type)
-    found = [(each.seq, each.event) for each in said if each.type in kinds]
-    return [
-        (seq, event) for seq, event in found if isinstance(event, Question | Approval | ClientTool)
-    ]
+def _is_latest(page: Page) -> bool:
+    """Whether the run has said nothing beyond this page."""
+    return page.start + len(page.entries) > page.last
+
+
+def _to_question(told: list[Entry], page: Page) -> tuple[list[Entry], list[Entry]]:
+    """What may end the response, up to the last question, and what the agent said beyond it.
+
+    A response ends right after a question, because the next one begins there.
+    """
+    ends = [index for index, each in enumerate(told, 1) if each.type in QUESTIONS]
+    if page.is_end or not ends:
+        return told, []
+    return told[: ends[-1]], told[ends[-1] :]
+
+
+def _questions(said: Sequence[Entry]) -> dict[str, int]:
+    """The entries that want an answer, by the ID under which it is given."""
+    events = [(each.event, each.seq) for each in said if each.type in QUESTIONS]
+    return {
+        event.id: seq
+        for event, seq in events
+        if isinstance(event, Question | Approval | ClientTool)
+    }
 
 
 def _reply(content: Any, status: int) -> ASGIApp:
