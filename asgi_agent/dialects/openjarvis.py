@@ -36,6 +36,11 @@ def extras_of(query: Mapping[str, str], headers: Mapping[str, str]) -> frozenset
     return EXTRAS if "all" in words else frozenset(words)
 
 
+def is_too_long(error: str) -> bool:
+    """Whether this reads as if the conversation did not fit into the model."""
+    return any(sign in error.lower() for sign in TOO_LONG_SIGNS)
+
+
 def estimated_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
     """About how many tokens the conversation has: one for four characters."""
     texts = [str(message.get("content") or "") for message in messages]
@@ -125,9 +130,8 @@ class OpenJarvisCompletion(ChatCompletion):
     def _fail(self, message: str, code: str) -> list[Frame]:
         if "errors" not in self._extras:
             return super()._fail(message, code)
-        signs = f"{message} {code}".lower()
-        is_too_long = any(sign in signs for sign in TOO_LONG_SIGNS)
-        text = TOO_LONG if is_too_long else f"Sorry, an error occurred: {message}"
+        is_long = is_too_long(f"{message} {code}")
+        text = TOO_LONG if is_long else f"Sorry, an error occurred: {message}"
         self._content.append(text)
         return [self._chunk({"content": text}, "stop"), DONE]
 
