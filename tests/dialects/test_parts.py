@@ -282,6 +282,22 @@ def test_an_id_may_be_used_again_once_the_call_has_returned() -> None:
     assert parts[:3] == parts[3:]
 
 
+def test_a_call_that_is_made_again_is_written_no_more() -> None:
+    once = (ToolExec("1", "a", {}), ToolResult("1", "a", "r"))
+    parts = parts_of(*once, ToolExec("1", "a", {}), ToolDelta("1", "a", "{"))
+    assert parts[3:] == parts[:2]
+
+
+def test_a_call_that_is_only_written_again_has_returned_again() -> None:
+    once = (ToolExec("1", "a", {}), ToolResult("1", "a", "r"))
+    assert parts_of(*once, ToolDelta("1", "a", '{"x": 1}'), ToolResult("1", "a", "s"))[3:] == [
+        CallOpened("1", "a"),
+        CallDelta("1", '{"x": 1}'),
+        Call("1", "a", {"x": 1}, "server", was_told=True),
+        Result("1", "a", "s", is_error=False),
+    ]
+
+
 def test_a_second_result_belongs_to_the_same_call() -> None:
     assert parts_of(
         ToolExec("1", "a", {}), ToolResult("1", "a", "r"), ToolResult("1", "a", "s", is_error=True)

@@ -258,16 +258,18 @@ def test_to_give_up_what_is_over_is_nothing() -> None:
 
 def test_to_cancel_what_was_removed_is_nothing() -> None:
     async def main() -> None:
-        log = FaultyLog()
-        async with connected(silent, log=log) as (session, app):
+        app = app_of(silent)
+        held = Behaviour(window=0)
+        async with (
+            Server(TinyApp(app)) as server,
+            server.websocket("/", behaviour=held) as session,
+        ):
             await ask(session, session_id="s")
-            await heard(session, 3)
-            log.seconds = 1
-            removed = asyncio.create_task(app.service.sessions.remove_session("s"))
-            await asyncio.sleep(1.5)  # it is known no longer, and its end is not told yet
+            await settle()  # the client does not read
+            await app.service.sessions.remove_session("s")
             await ask(session, do="abort", cancel=True)
+            await settle()
             assert (await told(session))[-1] == "k"
-            await removed
             await ask(session, do="reply", content="pong")
             assert await session.receive() == "pong"
 

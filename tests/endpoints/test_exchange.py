@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
 
 from asgi_agent import AgentApp, Turn
 from asgi_agent.agents import Agent
-from asgi_agent.endpoints.exchange import CUT_OFF, FAILED
+from asgi_agent.dialects.exchange import StartTurn
+from asgi_agent.endpoints.exchange import CUT_OFF, FAILED, Exchanges
 from asgi_agent.events import ClientTool, Complete
 from asgi_agent.testing import Behaviour, Server, Stream, run, settle
 from tests.endpoints.serving_agents import FOREVER, app_of, failing, parrot, silent
-from tests.endpoints.tiny import TinyApp
+from tests.endpoints.tiny import Tiny, TinyApp
 from tests.runs.faulty_log import FaultyLog
 
 
@@ -125,6 +126,16 @@ def test_a_turn_is_told_whole_or_in_frames(is_streamed: bool) -> None:
                 *("begin 2 0", "[user: ho] ", "[user: hi] ", "[assistant: [user: ho] hi] "),
                 *("go on", "complete"),
             ]
+
+    run(main())
+
+
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_a_response_has_the_headers_of_its_dialect(is_streamed: bool) -> None:
+    async def main() -> None:
+        async with serving(parrot) as (server, _):
+            response = await server.request("POST", "/", json={"is_streamed": is_streamed})
+            assert response.headers["x-tiny"] == "1"
 
     run(main())
 
@@ -279,6 +290,24 @@ def test_to_tell_an_old_approval_again_refuses_nothing() -> None:
     run(main())
 
 
+def test_to_refuse_what_the_agent_waits_for_no_longer_is_nothing() -> None:
+    async def impatient(turn: Turn) -> Any:
+        try:
+            async with asyncio.timeout(1):
+                await turn.approve("c", "delete", {})
+        except TimeoutError:
+            yield "Too late."
+
+    async def main() -> None:
+        async with serving(impatient) as (server, app):
+            await app.service.sessions.create_session("hi", None, "s")
+            await asyncio.sleep(2)
+            told = await post(server, do="follow", session_id="s", refuses=True)
+            assert told == ["begin 1 0", "Too late.", "complete"]
+
+    run(main())
+
+
 def test_a_pause_that_nobody_can_end_cancels_the_run() -> None:
     async def main() -> None:
         async with serving(located) as (server, app):
@@ -348,9 +377,11 @@ def test_a_session_that_is_not_kept_goes_with_its_answer(agent: Agent, is_stream
 
 def test_it_has_gone_before_the_client_can_know_that_the_answer_is_whole() -> None:
     async def main() -> None:
+        held = Behaviour(window=0)  # nothing more is done before the client has read
+        asked = {"prompt": "hi" * 50_000, "is_kept": False}
         async with (
-            serving(parrot) as (server, app),
-            server.stream("POST", "/", json={"is_kept": False}) as stream,
+            serving(only_whole) as (server, app),
+            server.stream("POST", "/", json=asked, behaviour=held) as stream,
         ):
             while (await words(stream, 1)) != ["complete"]:
                 pass
@@ -600,6 +631,23 @@ def test_what_cannot_be_told_is_a_failure_even_at_the_end(word: str) -> None:
         async with serving(parrot) as (server, _):
             told = await post(server, prompt="hi", fails_at=word)
             assert told[-1] == FAILED
+
+    run(main())
+
+
+def test_a_response_is_ended_once() -> None:
+    async def main() -> None:
+        app = app_of(parrot)
+        exchanges = Exchanges(app.service)
+        for ends_early in (False, True):
+            telling = await exchanges.start(StartTurn(encoder=Tiny(), prompt="hi"), None)
+            if ends_early:
+                assert [frame.data for frame in telling.cut_off("why")] == ["why"]
+            else:
+                async with aclosing(exchanges.frames(telling)) as frames:
+                    assert [each async for each in frames][-1][-1].data == "complete"
+            assert telling.cut_off("why") == []
+        await app.drain(0)
 
     run(main())
 
