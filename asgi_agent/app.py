@@ -23,10 +23,13 @@ from .asgi import (
     locate,
 )
 from .config import ServerConfig
-from .dialects import bond, lesson
+from .dialects import bond, lesson, openai_chat
 from .dialects.base import Tell, WebSocketDialect
+from .dialects.exchange import Dialect
 from .endpoints.bond import BondEndpoints
+from .endpoints.channel import Channel
 from .endpoints.conversation import Conversation
+from .endpoints.exchange import Exchanges
 from .endpoints.lesson import LessonEndpoints
 from .endpoints.service import Request, Service
 from .errors import (
@@ -45,6 +48,8 @@ log = logging.getLogger("asgi_agent")
 
 ALL_METHODS = Response(status=204, headers=[(b"allow", b"GET, POST, DELETE, HEAD, OPTIONS")])
 UNKNOWN = JSONResponse(bond.error(404, "Not Found")[1], 404)
+
+DIALECTS: tuple[Dialect, ...] = (openai_chat.OpenAIChat(),)
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
 Middleware: TypeAlias = Callable[[ASGIApp], ASGIApp]
@@ -69,6 +74,7 @@ class AgentApp:
         self._draining: set[asyncio.Task[None]] = set()  # the loop itself holds no task
         self._bond = BondEndpoints(self.service)
         self._lesson = LessonEndpoints(self.service)
+        self._exchanges = Exchanges(self.service)
         app: ASGIApp = self._serve
         for wrap in reversed(middleware):
             app = wrap(app)
@@ -78,6 +84,8 @@ class AgentApp:
                 allow_origins=config.cors_origins,
             ),
             allow_origins=config.cors_origins,
+            allow_headers=["*"],  # every SDK sends some of its own
+            expose_headers=["retry-after", "x-should-retry"],
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -151,7 +159,16 @@ class AgentApp:
             case ["api", "chat", "stream"] | ["api", "agent", "stream"]:
                 return {"POST": theirs.stream}, lesson.error
             case _:
-                return {}, bond.error
+                return self._dialect_routes(path)
+
+    def _dialect_routes(self, path: list[str]) -> tuple[Mapping[str, Endpoint], Tell]:
+        for dialect in DIALECTS:
+            if routes := dialect.routes(path):
+                answer = self._exchanges.answer
+                return {
+                    method: partial(answer, parse=parse) for method, parse in routes.items()
+                }, dialect.tell_error
+        return {}, bond.error
 
     async def _answer(
         self, request: Request, routes: Mapping[str, Endpoint], tell: Tell
@@ -180,16 +197,23 @@ class AgentApp:
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = self.config.max_message_bytes
         socket = WebSocket(scope, receive, send, max_message_bytes=limit)
+        path = locate(scope).segments
+        principal = scope.get("principal")
         dialect: WebSocketDialect
-        match locate(scope).segments:
+        match path:
             case ["ws"]:
                 dialect = bond.BondWebSocket()
             case ["ws", "agent"]:
                 dialect = lesson.LessonWebSocket()
             case _:
-                await socket.deny(404, headers=UNKNOWN.headers, body=UNKNOWN.body)
+                channels = (each.channel(path) for each in DIALECTS)
+                channel = next((each for each in channels if each is not None), None)
+                if channel is None:
+                    await socket.deny(404, headers=UNKNOWN.headers, body=UNKNOWN.body)
+                else:
+                    await Channel(self.service, self._exchanges, socket, channel, principal).serve()
                 return
-        await Conversation(self.service, socket, dialect, scope.get("principal")).serve()
+        await Conversation(self.service, socket, dialect, principal).serve()
 
 
 def create_app(

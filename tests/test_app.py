@@ -357,6 +357,17 @@ def test_refusals_can_be_read_by_pages_that_may_ask() -> None:
     assert "access-control-allow-origin" not in response.headers
 
 
+def test_a_page_may_send_whatever_headers_its_sdk_sends() -> None:
+    asking = {"access-control-request-method": "POST"}
+    headers = {**asking, "origin": "https://good.example"}
+    headers["access-control-request-headers"] = "x-stainless-os, content-type"
+    app = create_app(parrot, ServerConfig(cors_origins=["https://good.example"]))
+    response = request(app, "OPTIONS", "/v1/chat/completions", headers=headers)
+    assert response.headers["access-control-allow-headers"] == "x-stainless-os, content-type"
+    evil = {**headers, "origin": "https://evil.example"}
+    assert request(app, "OPTIONS", "/v1/chat/completions", headers=evil).status == 403
+
+
 def test_middleware_stands_around_the_app_the_first_outermost() -> None:
     order: list[str] = []
 

@@ -35,7 +35,7 @@ STDLIB_ROOMS = {"asgi", "errors", "sse", "stepper"}  # they work where nothing e
 ALWAYS = {"pydantic", "pydantic_core"}  # installed with us
 EXTRAS = {  # installed by who wants them
     *("h11", "httpx", "hypercorn", "hypothesis", "pytest", "redis", "uvicorn", "wsproto"),
-    *("langgraph", "llamabot", "openai", "pydantic_ai"),
+    *("langgraph", "llamabot", "openai", "pydantic_ai", "starlette"),
 }
 
 

@@ -8,14 +8,18 @@ from typing import Any, cast
 from ..errors import UsageError
 from ..events import AgentEvent, Complete
 from .base import Agent, Turn
+from .openjarvis import openjarvis_agent
 
 
 def as_agent(agent: Any) -> Agent:
     """The agent as an async generator function of a `Turn`.
 
-    A coroutine function is one that says nothing but its result. Raises `UsageError` for what
+    A coroutine function is one that says nothing but its result; what has a `run` and an `agent_id`
+    is one of OpenJarvis'. Raises `UsageError` for what
     cannot be an agent, now rather than with the first prompt.
     """
+    if hasattr(agent, "agent_id") and callable(getattr(agent, "run", None)):
+        return openjarvis_agent(agent)
     if not callable(agent) or inspect.isclass(agent):
         raise UsageError(f"an agent is an async generator function of a Turn: {agent!r}")
     functions = (agent, type(agent).__call__)  # it may be an object with a `__call__` of its own
@@ -28,7 +32,8 @@ def as_agent(agent: Any) -> Agent:
 
 def name_of(agent: Any) -> str:
     """What to call the agent."""
-    return str(getattr(agent, "name", None) or getattr(agent, "__name__", "agent"))
+    names = (getattr(agent, each, None) for each in ("name", "agent_id", "__name__"))
+    return str(next(filter(None, names), "agent"))
 
 
 def is_resumable(agent: Any) -> bool:

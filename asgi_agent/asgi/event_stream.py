@@ -60,14 +60,14 @@ class EventStream:
         *,
         heartbeat: float = HEARTBEAT_SECONDS,
         headers: Iterable[tuple[bytes, bytes]] = (),
-        failure: Callable[[Exception], Event] = failure,
-        interrupted: Streamable = b"",
+        failure: Callable[[Exception], Streamable] = failure,
+        interrupted: Streamable | Callable[[], Streamable] = b"",
     ) -> None:
         self._events = events
         self._heartbeat = checked(heartbeat)
         self._headers = [*HEADERS, *headers]
         self._failure = failure
-        self._interrupted = encode(interrupted)
+        self._interrupted = interrupted if callable(interrupted) else encode(interrupted)
         self._is_used_up = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,9 +101,13 @@ class EventStream:
             headers=self._headers,
             idle=HEARTBEAT.encode(),
             idle_seconds=self._heartbeat,
-            failed=lambda error: self._failure(error).encode(),
-            interrupted=self._interrupted,
+            failed=lambda error: encode(self._failure(error)),
+            interrupted=self._last,
         )
+
+    def _last(self) -> bytes:
+        last = self._interrupted
+        return encode(last()) if callable(last) else last
 
 
 def encode(item: object) -> bytes:

@@ -124,7 +124,7 @@ class StreamingResponse(Generic[T]):
         idle: bytes = b"",
         idle_seconds: float = 15.0,
         failed: Callable[[Exception], bytes] | None = None,
-        interrupted: bytes | None = None,
+        interrupted: bytes | Callable[[], bytes] | None = None,
     ) -> None:
         self.items = items
         self.encode = encode
@@ -168,7 +168,8 @@ class StreamingResponse(Generic[T]):
             body.add(self.failed(error))
         except asyncio.CancelledError:
             # The client has left, or the host is shutting down: then end after a whole item.
-            body.add(self.interrupted or b"")
+            last = self.interrupted
+            body.add(last() if callable(last) else last or b"")
             with suppress(TimeoutError):
                 async with asyncio.timeout(FINISH_SECONDS):
                     await (body.write() if self.interrupted is None else body.finish())

@@ -61,8 +61,18 @@ class Request:
             raise BadRequest(f"The Idempotency-Key must be a string of 1 to {MAX_KEY} characters.")
         return key
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header fields by name, in lower case; of several of one name, the last."""
+        headers = self.scope["headers"]
+        return {bytes(name).decode("latin-1"): bytes(v).decode("latin-1") for name, v in headers}
+
     async def json(self, model: type[M], limit: int) -> M:
-        """The body. Raises `UnsupportedMediaType`, `BodyTooLarge` or `InvalidInput`.
+        """The body as this model. Raises `InvalidInput`, and what `json_body` does."""
+        return parse(model, await self.json_body(limit))
+
+    async def json_body(self, limit: int) -> bytes:
+        """The body, which claims to be JSON. Raises `UnsupportedMediaType` or `BodyTooLarge`.
 
         The content type is checked because that is what makes a browser ask first: a form, or a
         script on another site, can send any other type without a preflight (Fetch, 3.2.2).
@@ -70,4 +80,4 @@ class Request:
         sent = (header(self.scope, b"content-type") or "").partition(";")[0].strip().lower()
         if sent != "application/json" and not sent.endswith("+json"):
             raise UnsupportedMediaType("The content type must be application/json.")
-        return parse(model, await read_body(self.scope, self.receive, limit))
+        return await read_body(self.scope, self.receive, limit)

@@ -83,6 +83,7 @@ class Run:
         self._said_bytes = 0
         self._in_doubt: list[bytes] = []  # a batch of which the log may have, or not, each entry
         self._grace: asyncio.TimerHandle | None = None
+        self._is_expecting = False
         if record is not None:
             self._restore(record)
 
@@ -353,10 +354,15 @@ class Run:
             return None  # it was said, delta by delta
         return self.output.decode("utf-8")
 
+    def expect_client(self) -> None:
+        """The follower who leaves next comes back with an answer."""
+        self._is_expecting = True
+
     def _deserted(self) -> None:
         """The last follower here has left."""
+        is_expecting, self._is_expecting = self._is_expecting, False
         grace = self._config.on_disconnect
-        if self.outcome is not None or grace == "continue" or self.ended.is_set():
+        if self.outcome is not None or self.ended.is_set() or grace == "continue" or is_expecting:
             return
         if self._grace:
             self._grace.cancel()  # each desertion has the whole grace

@@ -117,9 +117,15 @@ class Runs:
         """
         return Follower(self, self.log, run_id, after).pages()
 
-    async def read(self, run_id: str, after: int) -> Page:
-        """How the run stands, and whether the entry after `after` is still kept. `Missing`."""
-        return await self.log.read(run_id, after, 1)
+    async def read(self, run_id: str, after: int, limit: int = 1) -> Page:
+        """How the run stands, and some of what it said after the entry `after`. `Missing`."""
+        return await self.log.read(run_id, after, limit)
+
+    def expect_client(self, run_id: str) -> None:
+        """The client has left to do what the agent asked, and comes back: that is no disconnect."""
+        run = self._active.get(run_id)
+        if run is not None:
+            run.expect_client()
 
     async def ending(self, run_id: str) -> Ending | None:
         """How the run has ended; None if it goes on. If its owner is lost it is taken over now."""

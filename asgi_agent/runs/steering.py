@@ -87,6 +87,8 @@ class Steering:
 
     async def _answer_elsewhere(self, run_id: str, question_id: str, value: Any) -> None:
         if await self._goes_on(run_id) is None:
+            if answers(await self._letters(run_id), question_id):
+                raise AlreadyAnswered(ANSWERED)  # before the end
             raise UnknownQuestion(NOBODY_ASKED)
         asked = count((await read_record(self._runs.log, run_id)).said, question_id)
         if not asked:
@@ -108,6 +110,9 @@ class Steering:
         except Missing:
             return None
         return page.last if page.end is None else None
+
+    async def _letters(self, run_id: str) -> list[tuple[int, Letter]]:
+        return await self._mailbox(run_id).read() if self._runs.log.is_shared else []
 
     def _mailbox(self, run_id: str) -> Mailbox:
         return Mailbox(self._runs.log, run_id)

@@ -12,12 +12,14 @@ from typing import Any
 from ..agents import Message
 from ..config import ServerConfig
 from ..errors import (
+    AlreadyAnswered,
     BeingBegun,
     Fenced,
     KeyReused,
     LogError,
     Missing,
     SessionBusy,
+    UnknownQuestion,
     UnknownSession,
 )
 from ..events import Approval, ClientTool, Question
@@ -104,7 +106,12 @@ class SessionManager:
 
     async def answer(self, session: Session, question_id: str, value: Any) -> None:
         """Answer what the agent has asked. Raises `UnknownQuestion` or `AlreadyAnswered`."""
-        await self._steering.answer(_run_of(session) or "", question_id, value)
+        try:
+            await self._steering.answer(_run_of(session) or "", question_id, value)
+        except UnknownQuestion:
+            if question_id in session.answered:
+                raise AlreadyAnswered("This question has been answered.") from None
+            raise
 
     async def questions(self, session: Session) -> list[Question | Approval | ClientTool]:
         """What still has to be answered, in the order in which it was asked."""
@@ -231,6 +238,7 @@ class SessionManager:
         await self._runs.start(asked, ended, run_id=names.run_id, meta=names.meta, begun=write)
 
     async def _ended(self, session: Session, turn: int, run: Run) -> None:
+        session.answered = run.dialogue.answered
         if run.ending is not None:
             await self._book.end(session, turn, run.ending)
             self._touch(session)

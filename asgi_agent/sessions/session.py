@@ -55,6 +55,7 @@ class Session:
         self.used_at = asyncio.get_running_loop().time()  # on the event loop's clock
         self.noted_at = -math.inf  # when this worker has last told the log that it is used
         self.unanswered: list[str] = []  # the IDs of what was asked, and nobody followed, last time
+        self.answered: frozenset[str] = frozenset()  # the IDs of what was, in the turn before
         self._history_bytes = history_bytes
         # Where the session was there before, a client may come back with an event ID of that time:
         # its turns are counted on, so that no ID is given to two events.

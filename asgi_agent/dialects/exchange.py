@@ -1,0 +1,310 @@
+"""What a dialect of requests and responses is: a request becomes an action, a run becomes frames.
+
+A dialect of this kind is one module with one class, a `Dialect`. It does no I/O: what it wants done
+it says, as an `Action`, and `endpoints.exchange` does it. Its `Encoder` writes one response.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+
+from pydantic import BaseModel
+
+from ..errors import BadRequest
+from ..events import Entry
+from ..sse import Event
+from .parts import Part, Parts
+
+
+class Frame(NamedTuple):
+    """One event of a response: its data, and its name where the dialect names events."""
+
+    data: str  # one line; mostly JSON
+    event: str = ""
+
+
+def to_sse(frames: Sequence[Frame]) -> bytes:
+    """The frames as whole events of an event stream."""
+    return b"".join([Event(frame.data, event=frame.event).encode() for frame in frames])
+
+
+class Received(NamedTuple):
+    """An HTTP request, as far as a dialect may look at it."""
+
+    body: bytes
+    query: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
+    agent_name: str
+    prefix: str  # what a client has to put before our paths
+
+
+class Place(NamedTuple):
+    """Which part of which turn a response tells: what follows its entry `after`."""
+
+    session_id: str
+    turn: int  # from 1
+    run_id: str
+    after: int = 0
+
+
+class Pause(NamedTuple):
+    """The end of a response whose run has not ended, because it waits for the client."""
+
+    frames: list[Frame]
+    is_final: bool = False  # no later request can answer in this dialect: the run is cancelled
+
+
+class Encoder(Protocol):
+    """One response. It is fed in order, and asked after each page how things stand."""
+
+    headers: Sequence[tuple[bytes, bytes]]  # streamed or whole, beside those of its kind
+
+    def begin(self, place: Place) -> list[Frame]:
+        """The frames before the first entry."""
+        ...
+
+    def skip(self, entries: Sequence[Entry]) -> None:
+        """What the run said before this response, which an earlier one has told. Before `begin`."""
+        ...
+
+    def encode(self, entries: Sequence[Entry]) -> list[Frame]:
+        """The frames of these entries; with the terminal entry, all that end the response."""
+        ...
+
+    def refused(self) -> list[str]:
+        """The IDs of approvals that this dialect cannot ask for, each once: the answer is no."""
+        ...
+
+    def pause(self) -> Pause | None:
+        """Asked where the agent may be waiting: the end of this response, if it is for the client.
+
+        The run goes on with the client's next request. None: the response goes on.
+        """
+        ...
+
+    def cut_off(self, failure: str) -> list[Frame]:
+        """The end of a response that ends before its run, so that it is not taken for success."""
+        ...
+
+    def whole(self) -> tuple[int, Any]:
+        """The response to a client that does not stream: after the end, a status and JSON."""
+        ...
+
+
+class PartsEncoder:
+    """An `Encoder` that tells the parts of a run. A dialect says how, part by part, in `tell`."""
+
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+    def __init__(self) -> None:
+        self.parts = Parts()
+
+    def begin(self, place: Place) -> list[Frame]:
+        """Nothing, unless the dialect has it otherwise."""
+        return []
+
+    def skip(self, entries: Sequence[Entry]) -> None:
+        """Know what was told, without telling it."""
+        for entry in entries:
+            for part in self.parts.feed(entry):
+                self.skipped(part)
+        for part in self.parts.close():
+            self.skipped(part)
+
+    def encode(self, entries: Sequence[Entry]) -> list[Frame]:
+        """The frames of all parts."""
+        return [
+            frame
+            for entry in entries
+            for part in self.parts.feed(entry)
+            for frame in self.tell(part)
+        ]
+
+    def tell(self, part: Part) -> list[Frame]:
+        """The frames of one part."""
+        raise NotImplementedError
+
+    def skipped(self, part: Part) -> None:
+        """An earlier response has told this part."""
+
+    def refused(self) -> list[str]:
+        """None: a dialect that has no word for approvals refuses them."""
+        return []
+
+    def pause(self) -> Pause | None:
+        """Go on: a dialect whose client acts in a request of its own ends the response."""
+        return None
+
+
+def wire_id(session_id: str, call_id: str) -> str:
+    """A call's ID, where the client's next request names nothing else by which to find the run.
+
+    For session IDs of our own making only, which are UUIDs.
+    """
+    return f"call_{session_id}_{call_id}"
+
+
+def read_wire_id(text: str) -> tuple[str, str]:
+    """The session and the call that `wire_id` has named; of any other text, unknown ones."""
+    session_id, _, call_id = text.removeprefix("call_").partition("_")
+    return session_id, call_id
+
+
+def text_of(content: Any) -> Any:
+    """A message's content as text, where it is text; clients may send it in parts, or as null."""
+    if content is None:
+        return ""
+    if not isinstance(content, list):
+        return content
+    parts = cast(list[object], content)
+    texts = list(map(_text_in, parts))
+    whole = [text for text in texts if text is not None]
+    return "".join(whole) if len(whole) == len(texts) else parts
+
+
+def _text_in(part: object) -> str | None:
+    text = cast(dict[str, object], part).get("text") if isinstance(part, dict) else None
+    return text if isinstance(text, str) else None
+
+
+def tokens(usage: Mapping[str, Any] | None) -> tuple[int, int]:
+    """How many tokens were read and written, by any of the names that models give them."""
+    counts = usage or {}
+    read = counts.get("input_tokens", counts.get("prompt_tokens"))
+    written = counts.get("output_tokens", counts.get("completion_tokens"))
+    return _count(read), _count(written)
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value > 0 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question, an approval or a client tool that some run waits for."""
+
+    session_id: str
+    id: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTurn:
+    """Start a turn; or, with answers, go on with the turn that waits for them.
+
+    Where none waits any more, a turn is started, with the history as the client tells it. A dialect
+    brings all the answers to what one response has asked at once: what is told next begins after
+    the last of these questions.
+    """
+
+    encoder: Encoder
+    prompt: str = ""
+    history: Sequence[Mapping[str, Any]] | None = None  # None: what the session remembers
+    session_id: str | None = None
+    answers: Sequence[Answer] = ()
+    is_streamed: bool = True
+    is_kept: bool = True  # false: nobody can come back to it, so it goes with its answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowTurn:
+    """Tell a turn, from the beginning or after an entry, whether or not it has ended."""
+
+    encoder: Encoder
+    session_id: str
+    turn: int | None = None  # None: the latest
+    after: int = 0
+    is_streamed: bool = True  # false: what has been said so far, at once
+    only_active: bool = False  # 204 where the turn has ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelTurn:
+    """Cancel a turn, if it is under way, and answer with the whole of it; without encoder, 204."""
+
+    session_id: str
+    turn: int | None = None
+    after: int = 0
+    encoder: Encoder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer at once."""
+
+    content: Any
+    status: int = 200
+
+
+Action: TypeAlias = StartTurn | FollowTurn | CancelTurn | Reply
+Parse: TypeAlias = Callable[[Received], Action]  # raises `BadRequest`
+
+
+class Dialect(Protocol):
+    """How one family of clients asks over HTTP, and what it reads."""
+
+    def tell_error(self, status: int, error: Exception | str) -> tuple[int, Any]:
+        """How it tells a client that its request failed: a status and a JSON body."""
+        ...
+
+    def routes(self, path: Sequence[str]) -> Mapping[str, Parse]:
+        """What it makes of a request to this path, by method; nothing if it is not its own."""
+        ...
+
+    def channel(self, path: Sequence[str]) -> "ChannelDialect | None":
+        """The same over WebSocket, for one connection; None if the path is not its own."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """Its paths, as the `paths` object of OpenAPI has them."""
+        ...
+
+
+def operation(
+    summary: str, body: type[BaseModel] | None = None, *, streams: bool = False
+) -> dict[str, Any]:
+    """An operation of OpenAPI 3.1, for `Dialect.describe`."""
+    told: dict[str, Any] = {"application/json": {}}
+    if streams:
+        told["text/event-stream"] = {}
+    described: dict[str, Any] = {
+        "summary": summary,
+        "responses": {"200": {"description": "OK", "content": told}},
+    }
+    if body is not None:
+        schema = {"schema": body.model_json_schema()}
+        described["requestBody"] = {"required": True, "content": {"application/json": schema}}
+    return described
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Over a channel: stop telling the response of this key. With `cancel`, cancel its turn too."""
+
+    cancel: bool = False
+
+
+class ChannelDialect(Protocol):
+    """Requests and responses over the text messages of one WebSocket, each under a key."""
+
+    ping: str | None  # sent in silence, if the clients of this dialect can bear one
+
+    def parse(self, text: str) -> tuple[str, Action | Abort]:
+        """The key, and what is to be done. Raises `BadRequest`."""
+        ...
+
+    def opened(self, key: str) -> list[str]:
+        """The messages before a response."""
+        ...
+
+    def messages(self, key: str, frames: Sequence[Frame]) -> list[str]:
+        """The frames of one response as messages."""
+        ...
+
+    def closed(self, key: str) -> list[str]:
+        """The messages after a response; also where nothing is followed (`only_active`)."""
+        ...
+
+    def refuse(self, key: str | None, error: BadRequest | str) -> str:
+        """The message that tells that a request cannot be done; without key, not understood."""
+        ...

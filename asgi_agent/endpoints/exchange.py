@@ -1,0 +1,312 @@
+"""What the dialects of requests and responses want done: a turn started, followed, cancelled."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ..asgi import ASGIApp, EventStream, JSONResponse, Response, UntilDisconnect
+from ..dialects.exchange import (
+    Answer,
+    CancelTurn,
+    Encoder,
+    FollowTurn,
+    Frame,
+    Parse,
+    Pause,
+    Place,
+    Received,
+    Reply,
+    StartTurn,
+    to_sse,
+)
+from ..errors import (
+    AlreadyAnswered,
+    ClientDisconnected,
+    Missing,
+    SessionBusy,
+    UnknownQuestion,
+    UnknownSession,
+)
+from ..events import Approval, ClientTool, Entry, Question, entry
+from ..logs import Page
+from ..sessions import Session
+from .following import Start, pages
+from .service import Request, Service
+
+FAILED = "The stream failed."
+CUT_OFF = "The stream ended before the answer did."
+PAGE_ENTRIES = 256
+QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
+
+
+@dataclass(slots=True)
+class Telling:
+    """A response to be: which part of a turn it tells, and how."""
+
+    session: Session
+    place: Place
+    encoder: Encoder
+    is_kept: bool = True  # whether the session outlives it
+    is_over: bool = False  # its last frame was made
+
+    def cut_off(self, why: str) -> list[Frame]:
+        """The frames that end it here, unless it has ended."""
+        if self.is_over:
+            return []
+        self.is_over = True
+        return self.encoder.cut_off(why)
+
+
+class Exchanges:
+    """Does what any `Dialect` asks for."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def answer(self, request: Request, parse: Parse) -> ASGIApp:
+        """The response to an HTTP request. Raises what the client is told."""
+        match parse(await self._received(request)):
+            case Reply(content, status):
+                return _reply(content, status)
+            case CancelTurn() as action:
+                return await self._cancelled(action)
+            case FollowTurn() as action:
+                telling = await self.follow(action)
+                if action.only_active and not await self.is_active(telling):
+                    return Response(status=204)
+                if action.is_streamed:
+                    return self._stream(telling)
+                return await self._so_far(telling)
+            case action:
+                telling = await self.start(action, request.principal)
+                return (
+                    self._stream(telling)
+                    if action.is_streamed
+                    else await self._whole(request, telling)
+                )
+
+    async def start(self, asked: StartTurn, principal: Any) -> Telling:
+        """Start the turn, or answer the one that waits, and tell what it says from then on."""
+        if asked.answers:
+            try:
+                return await self._go_on(asked)
+            except (UnknownSession, UnknownQuestion):
+                if asked.history is None:
+                    raise  # there is nothing but the answer
+        session = await self._service.sessions.create_session(
+            asked.prompt, asked.history, asked.session_id, principal
+        )
+        place = _place(session, len(session.turns))
+        return Telling(session, place, asked.encoder, asked.is_kept)
+
+    async def follow(self, asked: FollowTurn) -> Telling:
+        """Tell a turn that was started before. Raises `UnknownSession`."""
+        session = await self._service.sessions.get_session(asked.session_id)
+        turn = len(session.turns) if asked.turn is None else asked.turn
+        place = _place(session, turn, asked.after)
+        if asked.after:
+            said = await self._entries_so_far(place.run_id)
+            asked.encoder.skip([each for each in said if each.seq <= asked.after])
+        return Telling(session, place, asked.encoder)
+
+    async def is_active(self, telling: Telling) -> bool:
+        """Whether the run that is told has not ended."""
+        try:
+            return (await self._service.runs.read(telling.place.run_id, 0)).end is None
+        except Missing:
+            return False
+
+    async def cancel(self, asked: CancelTurn) -> None:
+        """Cancel the turn, if it is the one under way."""
+        session = await self._service.sessions.get_session(asked.session_id)
+        if asked.turn in (None, len(session.turns)):
+            with suppress(SessionBusy):  # nothing is running
+                await self._service.sessions.cancel(session)
+
+    async def frames(self, telling: Telling) -> AsyncGenerator[list[Frame], None]:
+        """The response, as it comes; in the end, in any case, the frames that end it.
+
+        By the time these leave, nothing is left to be done: who has read them may hang up, or send
+        the next request, at once.
+        """
+        encoder, place = telling.encoder, telling.place
+        last: list[Frame] | None = None
+        yield encoder.begin(place)
+        start = Start(place.turn, place.after)
+        async with aclosing(pages(self._service.runs, telling.session, start)) as following:
+            async for gap, page in following:
+                now, later = _to_question(_entries(gap, page), page)
+                frames = encoder.encode(now)
+                await self._refuse(telling)
+                if page.is_end:
+                    last = frames
+                    break
+                pause = encoder.pause() if _is_latest(page) else None
+                if pause is not None:
+                    last = [*frames, *pause.frames]
+                    await self._pause(telling, pause)
+                    break
+                yield [*frames, *encoder.encode(later)]
+        if last is None:
+            last = telling.cut_off(CUT_OFF)
+        elif not telling.is_kept:
+            await self._forget(telling)
+        telling.is_over = True
+        yield last
+
+    async def _refuse(self, telling: Telling) -> None:
+        for approval in telling.encoder.refused():
+            with suppress(UnknownQuestion):  # it was long ago, or the agent waits no longer
+                await self._answer(telling.session, Answer("", approval, False))
+
+    async def _pause(self, telling: Telling, pause: Pause) -> None:
+        if not pause.is_final:
+            self._service.runs.expect_client(telling.place.run_id)
+            return
+        with suppress(SessionBusy):  # it has ended meanwhile
+            await self._service.sessions.cancel(telling.session, "nobody can answer")
+
+    async def _forget(self, telling: Telling) -> None:
+        session = telling.session
+        if not session.is_active:  # else it waits for the client's next request
+            with suppress(UnknownSession):  # somebody else was quicker
+                await self._service.sessions.remove_session(session.session_id)
+
+    async def _received(self, request: Request) -> Received:
+        has_body = request.scope["method"] == "POST"
+        limit = self._service.config.max_body_bytes
+        return Received(
+            await request.json_body(limit) if has_body else b"",
+            dict(parse_qsl(request.scope.get("query_string", b"").decode("latin-1"))),
+            request.headers,
+            self._service.agent_name,
+            request.place.prefix,
+        )
+
+    def _stream(self, telling: Telling) -> ASGIApp:
+        async def events() -> AsyncGenerator[bytes, None]:
+            async with aclosing(self.frames(telling)) as frames:
+                async for some in frames:
+                    yield to_sse(some)
+
+        return EventStream(
+            events(),
+            heartbeat=self._service.config.heartbeat_seconds,
+            headers=telling.encoder.headers,
+            failure=lambda _: to_sse(telling.cut_off(FAILED)),
+            interrupted=lambda: to_sse(telling.cut_off(CUT_OFF)),
+        )
+
+    async def _whole(self, request: Request, telling: Telling) -> ASGIApp:
+        """The response to a client that does not stream, when it is whole."""
+        async with UntilDisconnect(request.receive) as client:
+            client.watch()
+            async with aclosing(self.frames(telling)) as frames:
+                async for _ in frames:
+                    pass
+        if client.gone:
+            raise ClientDisconnected("the client left before the answer was whole")
+        status, body = telling.encoder.whole()
+        return JSONResponse(body, status, telling.encoder.headers)
+
+    async def _so_far(self, telling: Telling) -> ASGIApp:
+        """The same without waiting for the rest."""
+        encoder, place = telling.encoder, telling.place
+        encoder.begin(place)
+        encoder.encode(await self._entries_so_far(place.run_id, place.after))
+        status, body = encoder.whole()
+        return JSONResponse(body, status)
+
+    async def _cancelled(self, asked: CancelTurn) -> ASGIApp:
+        await self.cancel(asked)
+        if asked.encoder is None:
+            return Response(status=204)
+        return await self._so_far(
+            await self.follow(
+                FollowTurn(
+                    encoder=asked.encoder,
+                    session_id=asked.session_id,
+                    turn=asked.turn,
+                    after=asked.after,
+                )
+            )
+        )
+
+    async def _go_on(self, asked: StartTurn) -> Telling:
+        """Answer the run that waits, and tell what follows the last that it has asked.
+
+        What was answered before is no error: a client that was cut off sends its request again.
+        """
+        first = asked.answers[0]
+        session = await self._service.sessions.get_session(first.session_id)
+        place = _place(session, len(session.turns))
+        said = await self._entries_so_far(place.run_id)
+        questions = _questions(said)
+        if not all(
+            each.session_id == first.session_id and each.id in questions for each in asked.answers
+        ):
+            raise UnknownQuestion("Nobody has asked this question.")
+        for each in asked.answers:
+            await self._answer(session, each)
+        after = max(questions[each.id] for each in asked.answers)
+        asked.encoder.skip([each for each in said if each.seq <= after])
+        return Telling(session, place._replace(after=after), asked.encoder, asked.is_kept)
+
+    async def _answer(self, session: Session, answer: Answer) -> None:
+        with suppress(AlreadyAnswered):
+            await self._service.sessions.answer(session, answer.id, answer.value)
+
+    async def _entries_so_far(self, run_id: str, after: int = 0) -> list[Entry]:
+        """What the run has said so far."""
+        said: list[Entry] = []
+        try:
+            while (page := await self._service.runs.read(run_id, after, PAGE_ENTRIES)).entries:
+                said += _entries(None, page)
+                after = said[-1].seq
+        except Missing:
+            raise UnknownSession("Session not found or expired") from None
+        return said
+
+
+def _place(session: Session, turn: int, after: int = 0) -> Place:
+    run_id = session.turns[turn - 1] if 1 <= turn <= len(session.turns) else None
+    if run_id is None:
+        raise UnknownSession("This turn is kept no longer.")
+    return Place(session.session_id, turn, run_id, after)
+
+
+def _entries(gap: bytes | None, page: Page) -> list[Entry]:
+    told = [] if gap is None else [entry(0, gap)]
+    return [*told, *(entry(seq, kept) for seq, kept in enumerate(page.entries, page.start))]
+
+
+def _is_latest(page: Page) -> bool:
+    """Whether the run has said nothing beyond this page."""
+    return page.start + len(page.entries) > page.last
+
+
+def _to_question(told: list[Entry], page: Page) -> tuple[list[Entry], list[Entry]]:
+    """What may end the response, up to the last question, and what the agent said beyond it.
+
+    A response ends right after a question, because the next one begins there.
+    """
+    ends = [index for index, each in enumerate(told, 1) if each.type in QUESTIONS]
+    if page.is_end or not ends:
+        return told, []
+    return told[: ends[-1]], told[ends[-1] :]
+
+
+def _questions(said: Sequence[Entry]) -> dict[str, int]:
+    """The entries that want an answer, by the ID under which it is given."""
+    events = [(each.event, each.seq) for each in said if each.type in QUESTIONS]
+    return {
+        event.id: seq
+        for event, seq in events
+        if isinstance(event, Question | Approval | ClientTool)
+    }
+
+
+def _reply(content: Any, status: int) -> ASGIApp:
+    return Response(status=204) if status == 204 else JSONResponse(content, status)
