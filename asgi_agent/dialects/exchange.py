@@ -186,6 +186,7 @@ class Answer:
     session_id: str
     id: str
     value: Any
+    run_id: str | None = None  # the run that asked, where the client can tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +195,8 @@ class StartTurn:
 
     Where none waits any more, a turn is started, with the history as the client tells it. A dialect
     brings all the answers to what one response has asked at once: what is told next begins after
-    the last of these questions.
+    the last of these questions. A client that says something else instead, which is a prompt beside
+    the answers, or none at all, has given up the turn that waits, and gets a new one.
     """
 
     encoder: Encoder
@@ -213,7 +215,7 @@ class FollowTurn:
     encoder: Encoder
     session_id: str
     turn: int | None = None  # None: the latest
-    after: int = 0
+    after: int | None = 0  # None: the last that was asked and answered
     is_streamed: bool = True  # false: what has been said so far, at once
     only_active: bool = False  # 204 where the turn has ended
 
