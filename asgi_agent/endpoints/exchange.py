@@ -179,7 +179,7 @@ class Exchanges:
                 await self._service.sessions.remove_session(session.session_id)
 
     async def _received(self, request: Request) -> Received:
-        has_body = request.scope["method"] == "POST"
+        has_body = request.scope["method"] == "POST" and _has_body(request.headers)
         limit = self._service.config.max_body_bytes
         return Received(
             await request.json_body(limit) if has_body else b"",
@@ -284,6 +284,12 @@ class Exchanges:
         except Missing:
             raise UnknownSession("Session not found or expired") from None
         return said
+
+
+def _has_body(headers: Mapping[str, str]) -> bool:
+    """Whether there is anything to be read. A POST that is to cancel says all by its path."""
+    length = headers.get("content-length", "0")
+    return "content-type" in headers or "transfer-encoding" in headers or length != "0"
 
 
 def _place(session: Session, turn: int, after: int = 0) -> Place:
