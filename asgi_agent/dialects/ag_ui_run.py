@@ -30,7 +30,6 @@ from .parts import (
     Delta,
     Kind,
     Opened,
-    Over,
     Part,
     Result,
     Said,
@@ -101,8 +100,8 @@ class AgUiRun(PartsEncoder):
                 return []
             case Said(event):
                 return [_said(event)]
-            case Over(event):
-                return self._over(event)
+            case _:
+                return self._over(part.event)
 
     def skipped(self, part: Part) -> None:
         """Know which IDs were used, and which calls have no result yet."""
@@ -182,7 +181,7 @@ class AgUiRun(PartsEncoder):
                 return [*frames, _frame("RUN_ERROR", message=message, code=code)]
             case Cancelled() if self._is_1_0:
                 return [*frames, self._finished({"type": "cancelled"})]
-            case Cancelled():
+            case _:
                 why = "The run was cancelled."
                 return [*frames, _frame("RUN_ERROR", message=why, code="cancelled")]
 
@@ -231,7 +230,7 @@ def _said(event: Status | Data | Audio) -> Frame:
         case Data(name, value, id, transient):
             metadata = _given(id=id, transient=transient)
             return _frame("CUSTOM", name=name, value=value, **_given(metadata=metadata or None))
-        case Audio():
+        case _:
             return _frame("CUSTOM", name="audio", value=fields_of(event))
 
 

@@ -1,7 +1,7 @@
-"""A client of AG-UI by its own rules: those of @ag-ui/client, and the models of ag-ui-protocol.
+"""A client of AG-UI, by the rules of @ag-ui/client and with the models of ag-ui-protocol.
 
-`verify` transcribes what the package's `verifyEvents` forbids, as far as it can happen without
-steps and subagents, and `read` its `defaultApplyEvents`. tests/clients compares it with the package.
+`verify` is what the package's `verifyEvents` forbids, as far as it can happen without steps and
+subagents, and `read` its `defaultApplyEvents`. tests/clients compares this with the package.
 """
 
 import json
