@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asgi_agent.dialects.ag_ui_run import AgUiRun, read_id
-from asgi_agent.dialects.exchange import Frame, Place, to_sse
+from asgi_agent.dialects.exchange import Place, to_sse
 from asgi_agent.dialects.parts import (
     Call,
     CallDelta,
@@ -26,7 +26,6 @@ from asgi_agent.events import (
     ClientTool,
     Complete,
     Data,
-    Entry,
     Error,
     Question,
     Status,
@@ -38,15 +37,10 @@ from asgi_agent.events import (
     decode,
 )
 from tests.dialects.ag_ui_client import Told, calls_in, events_of, read, verify
+from tests.dialects.ag_ui_responses import PLACE, new_run, respond, responses
 from tests.dialects.speech import entries, runs
 
 GOLDEN = Path(__file__).parent / "golden" / "ag_ui"
-PLACE = Place("thread", 1, "run")
-QUESTIONS = (Question, Approval, ClientTool)
-
-
-def new_run(*, is_1_0: bool = True) -> AgUiRun:
-    return AgUiRun("theirs", "1.0" if is_1_0 else None)
 
 
 def told(*events: AgentEvent, is_1_0: bool = True) -> list[Told]:
@@ -356,31 +350,15 @@ def test_a_client_reads_what_the_agent_has_said(said: list[AgentEvent], is_1_0: 
 def test_a_client_reads_the_same_when_the_agent_has_waited(
     said: list[AgentEvent], is_1_0: bool, cuts: set[int]
 ) -> None:
-    whole = entries(*said)
-    ends = [
-        seq for seq, event in enumerate(said, 1) if isinstance(event, QUESTIONS) and seq - 1 in cuts
-    ]
     messages: list[Told] = []
-    for begin, end in zip([0, *ends], [*ends, len(said)], strict=True):
-        found = events_of(respond(whole[:begin], whole[begin:end], is_1_0=is_1_0))
+    for frames in responses(said, cuts, is_1_0=is_1_0):
+        found = events_of(frames)
         verify(found, is_1_0=is_1_0)
         messages = read(found, messages)
 
     ids = [message["id"] for message in messages]
     assert len(ids) == len(set(ids))
     same(messages, said)
-
-
-def respond(before: Sequence[Entry], now: Sequence[Entry], *, is_1_0: bool) -> list[Frame]:
-    """One of several responses about a run."""
-    run = new_run(is_1_0=is_1_0)
-    run.skip(before)
-    frames = [*run.begin(PLACE), *run.encode(now)]
-    if now[-1].is_terminal:
-        return frames
-    pause = run.pause()
-    assert pause is not None
-    return [*frames, *pause.frames]
 
 
 def same(messages: list[Told], said: Sequence[AgentEvent]) -> None:
