@@ -127,10 +127,6 @@ class AgUiRun(PartsEncoder):
         """An error: the client takes a stream without a last event for success."""
         return [_frame("RUN_ERROR", message=failure, code="stream_failed")]
 
-    def whole(self) -> tuple[int, Any]:
-        """Nothing: AG-UI is always streamed."""
-        return 204, None
-
     def _made(self, call: Call) -> list[Frame]:
         if call.actor == "client":
             self._pending.append(self._answered(call.id))

@@ -19,13 +19,19 @@ from .parts import Part, Parts
 class Frame(NamedTuple):
     """One event of a response: its data, and its name where the dialect names events."""
 
-    data: str  # one line; mostly JSON
-    event: str = ""
+    data: str  # mostly JSON
+    event: str = ""  # "message" is what a client calls an event that has no name
 
 
 def to_sse(frames: Sequence[Frame]) -> bytes:
     """The frames as whole events of an event stream."""
-    return b"".join([Event(frame.data, event=frame.event).encode() for frame in frames])
+    return b"".join([_event(frame) for frame in frames])
+
+
+def _event(frame: Frame) -> bytes:
+    # A reader that is no `EventSource` may look for the name that an event has anyway.
+    name = b"event: message\n" if frame.event == "message" else b""
+    return name + Event(frame.data, event=frame.event).encode()
 
 
 class Received(NamedTuple):
@@ -126,6 +132,10 @@ class PartsEncoder:
 
     def skipped(self, part: Part) -> None:
         """An earlier response has told this part."""
+
+    def whole(self) -> tuple[int, Any]:
+        """Nothing, in a dialect that is always streamed."""
+        return 204, None
 
     def refused(self) -> list[str]:
         """None: a dialect that has no word for approvals refuses them."""

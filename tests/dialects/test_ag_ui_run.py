@@ -309,10 +309,6 @@ def test_a_response_that_is_cut_off_ends_with_an_error() -> None:
     assert last == {"type": "RUN_ERROR", "message": "a", "code": "stream_failed"}
 
 
-def test_there_is_nothing_to_tell_at_once() -> None:
-    assert new_run().whole() == (204, None)
-
-
 @pytest.mark.parametrize("name", ["call_1", "a:b", "", ":"])
 def test_an_id_of_ours_is_read_as_it_was_made(name: str) -> None:
     assert read_id(f"run:call:{name}") == ("run", "call", name)
