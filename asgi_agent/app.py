@@ -23,7 +23,7 @@ from .asgi import (
     locate,
 )
 from .config import ServerConfig
-from .dialects import ag_ui, bond, lesson, openai_chat
+from .dialects import ag_ui, bond, lesson, llamabot, openai_chat
 from .dialects.base import Tell, WebSocketDialect
 from .dialects.exchange import Dialect
 from .endpoints.bond import BondEndpoints
@@ -52,6 +52,7 @@ UNKNOWN = JSONResponse(bond.error(404, "Not Found")[1], 404)
 DIALECTS: tuple[Dialect, ...] = (
     openai_chat.OpenAIChat(),
     ag_ui.AgUi(),
+    llamabot.LlamaBot(),
 )
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]

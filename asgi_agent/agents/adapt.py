@@ -7,15 +7,19 @@ from typing import Any, cast
 
 from ..errors import UsageError
 from ..events import AgentEvent, Complete
+from . import llamabot
 from .base import Agent, Turn
 
 
 def as_agent(agent: Any) -> Agent:
     """The agent as an async generator function of a `Turn`.
 
-    A coroutine function is one that says nothing but its result. Raises `UsageError` for what
-    cannot be an agent, now rather than with the first prompt.
+    A coroutine function is one that says nothing but its result, and a bot one that says what its
+    `stream_async` does. Raises `UsageError` for what cannot be an agent, now rather than with the
+    first prompt.
     """
+    if isinstance(agent, llamabot.Bot) and not inspect.isclass(agent):
+        return llamabot.as_agent(agent)
     if not callable(agent) or inspect.isclass(agent):
         raise UsageError(f"an agent is an async generator function of a Turn: {agent!r}")
     functions = (agent, type(agent).__call__)  # it may be an object with a `__call__` of its own

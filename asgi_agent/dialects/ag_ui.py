@@ -1,4 +1,4 @@
-"""AG-UI 1.0, and the 0.0.x before it: `POST /ag-ui`. How a run is told stands in `ag_ui_run`.
+"""AG-UI 1.0, and 0.0.59 before it: `POST /ag-ui`. How a run is told stands in `ag_ui_run`.
 
 https://docs.ag-ui.com. Their thread is our session. Each of their runs is one response: it ends
 where the agent waits for the client, whose next run goes on with the turn.
