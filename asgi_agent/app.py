@@ -87,6 +87,8 @@ class AgentApp:
                 allow_origins=config.cors_origins,
             ),
             allow_origins=config.cors_origins,
+            allow_headers=["*"],  # every SDK sends some of its own
+            expose_headers=["retry-after", "x-should-retry"],
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,8 +10,15 @@ import pytest
 
 from asgi_agent import AgentError, MemoryLog, ServerConfig, SessionManager, SessionStatus, Turn
 from asgi_agent.agents import Agent
-from asgi_agent.errors import SessionBusy, TooManyRuns, Unavailable, UnknownSession
-from asgi_agent.events import Cancelled, Complete
+from asgi_agent.errors import (
+    AlreadyAnswered,
+    SessionBusy,
+    TooManyRuns,
+    Unavailable,
+    UnknownQuestion,
+    UnknownSession,
+)
+from asgi_agent.events import Cancelled, ClientTool, Complete
 from asgi_agent.logs import EventLog
 from asgi_agent.runs import Runs
 from asgi_agent.sessions import FORMER_SESSIONS, KEPT_TURNS, Session
@@ -149,6 +156,30 @@ def test_an_answer_that_was_only_said_as_a_whole_is_remembered() -> None:
         sessions = manager(agent)
         assert said(await turn_of(sessions, "text")) == ["user: text", "assistant: the answer"]
         assert said(await turn_of(sessions, "object")) == ["user: object"]
+
+    run(main())
+
+
+def test_what_was_answered_is_known_to_be_so_until_the_next_turn_has_ended() -> None:
+    async def main() -> None:
+        async def agent(turn: Turn) -> Any:
+            yield ClientTool("t", "where", {})
+            yield (await anext(aiter(turn.inbox)))["value"]
+
+        sessions = manager(agent)
+        session = await sessions.create_session("one", None, "s")
+        await settle()
+        await sessions.answer(session, "t", "Rome")
+        await ended(session)
+        with pytest.raises(AlreadyAnswered):
+            await sessions.answer(session, "t", "Paris")
+        with pytest.raises(UnknownQuestion):
+            await sessions.answer(session, "other", "Paris")
+        await sessions.create_session("two", None, "s")
+        await settle()
+        await sessions.cancel(session)
+        with pytest.raises(UnknownQuestion):
+            await sessions.answer(session, "t", "Paris")
 
     run(main())
 

@@ -63,7 +63,7 @@ class Pause(NamedTuple):
 class Encoder(Protocol):
     """One response. It is fed in order, and asked after each page how things stand."""
 
-    headers: Sequence[tuple[bytes, bytes]]  # beside those that every event stream has
+    headers: Sequence[tuple[bytes, bytes]]  # streamed or whole, beside those of its kind
 
     def begin(self, place: Place) -> list[Frame]:
         """The frames before the first entry."""

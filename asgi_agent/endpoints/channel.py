@@ -13,7 +13,6 @@ from ..dialects.exchange import (
     CancelTurn,
     ChannelDialect,
     FollowTurn,
-    Reply,
     StartTurn,
 )
 from ..errors import BadRequest, ClientDisconnected, LogError, TooManyRuns, UnknownSession
@@ -152,8 +151,8 @@ class Channel:
                     await self._tell(key, telling)
             case CancelTurn():
                 await self._exchanges.cancel(action)
-            case Reply(content):
-                await self._send(str(content))
+            case reply:
+                await self._send(str(reply.content))
 
     async def _tell(self, key: str, telling: Telling) -> None:
         self._tellings[key] = telling

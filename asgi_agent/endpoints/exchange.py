@@ -213,7 +213,7 @@ class Exchanges:
         if client.gone:
             raise ClientDisconnected("the client left before the answer was whole")
         status, body = telling.encoder.whole()
-        return JSONResponse(body, status)
+        return JSONResponse(body, status, telling.encoder.headers)
 
     async def _so_far(self, telling: Telling) -> ASGIApp:
         """The same without waiting for the rest."""

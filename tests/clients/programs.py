@@ -29,9 +29,9 @@ class Ended:
 
 
 def run_javascript(
-    served: Served, driver: str, *arguments: str, options: Sequence[str] = ()
+    served: Served | None, driver: str, *arguments: str, options: Sequence[str] = ()
 ) -> Ended:
-    """Run drivers/`driver` with Node, in the world of drivers/world.js."""
+    """Run drivers/`driver` with Node, in the world of drivers/world.js. It may need no server."""
     world = (DRIVERS / "world.js").as_uri()
     command = [*options, "--import", world, str(DRIVERS / driver), *arguments]
     return _ended(served, node, command, return_completed_process=True)
@@ -43,12 +43,12 @@ def run_python(served: Served, driver: str, *arguments: str) -> Ended:
     return _ended(served, subprocess.run, command, check=False)
 
 
-def _ended(served: Served, run: Any, command: list[str], **options: Any) -> Ended:
+def _ended(served: Served | None, run: Any, command: list[str], **options: Any) -> Ended:
     began = monotonic()
     program: CompletedProcess[str] = run(
         command,
         cwd=ROOT,
-        env={**os.environ, "SERVED": served.url},
+        env={**os.environ, "SERVED": served.url if served else ""},
         capture_output=True,
         encoding="utf-8",
         timeout=SECONDS,
