@@ -42,6 +42,7 @@ class Received(NamedTuple):
     headers: Mapping[str, str]  # names in lower case
     agent_name: str
     prefix: str  # what a client has to put before our paths
+    scheme: str = "http"  # of the request, as far as the host knows
 
 
 class Place(NamedTuple):
@@ -194,7 +195,7 @@ class Answer:
     """The answer to a question, an approval or a client tool that some run waits for."""
 
     session_id: str
-    id: str
+    id: str  # "" where the client cannot tell: what was asked last
     value: Any
     run_id: str | None = None  # the run that asked, where the client can tell
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -187,6 +187,7 @@ class Exchanges:
             request.headers,
             self._service.agent_name,
             request.place.prefix,
+            request.scope.get("scheme", "http"),
         )
 
     def _stream(self, telling: Telling) -> ASGIApp:
@@ -260,13 +261,14 @@ class Exchanges:
         place = _place(session, len(session.turns))
         said = await self._entries_so_far(place.run_id)
         questions = _questions(said)
-        if not all(_is_asked(each, place, questions) for each in asked.answers):
+        answers = [_named(each, questions) for each in asked.answers]
+        if not all(_is_asked(each, place, questions) for each in answers):
             raise UnknownQuestion("Nobody has asked this question.")
         if asked.prompt not in ("", _prompt(session)):
             raise UnknownQuestion("The client has said something else.")
-        for each in asked.answers:
+        for each in answers:
             await self._answer(session, each)
-        after = max(questions[each.id] for each in asked.answers)
+        after = max(questions[each.id] for each in answers)
         asked.encoder.skip([each for each in said if each.seq <= after])
         return Telling(session, place._replace(after=after), asked.encoder, asked.is_kept)
 
@@ -325,6 +327,10 @@ def _last_answered(said: Sequence[Entry]) -> int:
     while said and said[-1].type in QUESTIONS:
         said = said[:-1]  # it waits, or will be found to be answered
     return max((each.seq for each in said if each.type in QUESTIONS), default=0)
+
+
+def _named(answer: Answer, questions: dict[str, int]) -> Answer:
+    return answer if answer.id else replace(answer, id=next(reversed(questions), ""))
 
 
 def _is_asked(answer: Answer, place: Place, questions: Mapping[str, int]) -> bool:

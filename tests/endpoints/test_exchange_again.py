@@ -113,6 +113,26 @@ def test_an_answer_is_for_the_run_that_asked() -> None:
     run(main())
 
 
+def test_an_answer_without_a_name_is_for_what_was_asked_last() -> None:
+    async def main() -> None:
+        async with serving(guide) as server:
+            assert await post(server, prompt="go") == ASKED
+            assert (await post(server, answers=[["s", "", "here"]]))[1] == "here. "
+            assert (await post(server, answers=[["s", "", "now"]]))[1] == "now. "
+
+    run(main())
+
+
+def test_there_may_be_nothing_to_answer() -> None:
+    async def main() -> None:
+        async with serving(guide) as server:
+            await post(server, prompt="hello")
+            response = await server.request("POST", "/", json={"answers": [["s", "", "here"]]})
+            assert response.status == 404
+
+    run(main())
+
+
 def test_a_response_is_told_again_from_where_the_latest_request_began() -> None:
     async def main() -> None:
         async with serving(guide) as server:
