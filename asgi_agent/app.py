@@ -23,7 +23,7 @@ from .asgi import (
     locate,
 )
 from .config import ServerConfig
-from .dialects import ag_ui, bond, lesson, llamabot, openai_chat
+from .dialects import a2a, ag_ui, bond, lesson, llamabot, openai_chat
 from .dialects.base import Tell, WebSocketDialect
 from .dialects.exchange import Dialect
 from .endpoints.bond import BondEndpoints
@@ -51,6 +51,7 @@ UNKNOWN = JSONResponse(bond.error(404, "Not Found")[1], 404)
 
 DIALECTS: tuple[Dialect, ...] = (
     openai_chat.OpenAIChat(),
+    a2a.A2A(),
     ag_ui.AgUi(),
     llamabot.LlamaBot(),
 )
