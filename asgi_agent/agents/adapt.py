@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from ..errors import UsageError
 from ..events import AgentEvent, Complete
+from . import llamabot
 from .base import Agent, Turn
 from .openjarvis import openjarvis_agent
 
@@ -15,11 +16,13 @@ def as_agent(agent: Any) -> Agent:
     """The agent as an async generator function of a `Turn`.
 
     A coroutine function is one that says nothing but its result; what has a `run` and an `agent_id`
-    is one of OpenJarvis'. Raises `UsageError` for what
-    cannot be an agent, now rather than with the first prompt.
+    is an agent of OpenJarvis, and what has a `stream_async` a bot of LlamaBot. Raises `UsageError`
+    for what cannot be an agent, now rather than with the first prompt.
     """
     if hasattr(agent, "agent_id") and callable(getattr(agent, "run", None)):
         return openjarvis_agent(agent)
+    if isinstance(agent, llamabot.Bot) and not inspect.isclass(agent):
+        return llamabot.as_agent(agent)
     if not callable(agent) or inspect.isclass(agent):
         raise UsageError(f"an agent is an async generator function of a Turn: {agent!r}")
     functions = (agent, type(agent).__call__)  # it may be an object with a `__call__` of its own

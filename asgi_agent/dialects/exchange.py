@@ -19,13 +19,19 @@ from .parts import Part, Parts
 class Frame(NamedTuple):
     """One event of a response: its data, and its name where the dialect names events."""
 
-    data: str  # one line; mostly JSON
-    event: str = ""
+    data: str  # mostly JSON
+    event: str = ""  # "message" is what a client calls an event that has no name
 
 
 def to_sse(frames: Sequence[Frame]) -> bytes:
     """The frames as whole events of an event stream."""
-    return b"".join([Event(frame.data, event=frame.event).encode() for frame in frames])
+    return b"".join([_event(frame) for frame in frames])
+
+
+def _event(frame: Frame) -> bytes:
+    # A reader that is no `EventSource` may look for the name that an event has anyway.
+    name = b"event: message\n" if frame.event == "message" else b""
+    return name + Event(frame.data, event=frame.event).encode()
 
 
 class Received(NamedTuple):
@@ -36,6 +42,7 @@ class Received(NamedTuple):
     headers: Mapping[str, str]  # names in lower case
     agent_name: str
     prefix: str  # what a client has to put before our paths
+    scheme: str = "http"  # of the request, as far as the host knows
 
 
 class Place(NamedTuple):
@@ -127,6 +134,10 @@ class PartsEncoder:
     def skipped(self, part: Part) -> None:
         """An earlier response has told this part."""
 
+    def whole(self) -> tuple[int, Any]:
+        """Nothing, in a dialect that is always streamed."""
+        return 204, None
+
     def refused(self) -> list[str]:
         """None: a dialect that has no word for approvals refuses them."""
         return []
@@ -184,8 +195,9 @@ class Answer:
     """The answer to a question, an approval or a client tool that some run waits for."""
 
     session_id: str
-    id: str
+    id: str  # "" where the client cannot tell: what was asked last
     value: Any
+    run_id: str | None = None  # the run that asked, where the client can tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +206,8 @@ class StartTurn:
 
     Where none waits any more, a turn is started, with the history as the client tells it. A dialect
     brings all the answers to what one response has asked at once: what is told next begins after
-    the last of these questions.
+    the last of these questions. A client that says something else instead, which is a prompt beside
+    the answers, or none at all, has given up the turn that waits, and gets a new one.
     """
 
     encoder: Encoder
@@ -213,7 +226,7 @@ class FollowTurn:
     encoder: Encoder
     session_id: str
     turn: int | None = None  # None: the latest
-    after: int = 0
+    after: int | None = 0  # None: the last that was asked and answered
     is_streamed: bool = True  # false: what has been said so far, at once
     only_active: bool = False  # 204 where the turn has ended
 

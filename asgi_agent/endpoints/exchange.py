@@ -1,8 +1,8 @@
 """What the dialects of requests and responses want done: a turn started, followed, cancelled."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -95,9 +95,11 @@ class Exchanges:
             except (UnknownSession, UnknownQuestion):
                 if asked.history is None:
                     raise  # there is nothing but the answer
-        session = await self._service.sessions.create_session(
-            asked.prompt, asked.history, asked.session_id, principal
-        )
+        try:
+            session = await self._begin(asked, principal)
+        except SessionBusy:
+            await self._give_up(asked.session_id or "")
+            session = await self._begin(asked, principal)
         place = _place(session, len(session.turns))
         return Telling(session, place, asked.encoder, asked.is_kept)
 
@@ -105,10 +107,12 @@ class Exchanges:
         """Tell a turn that was started before. Raises `UnknownSession`."""
         session = await self._service.sessions.get_session(asked.session_id)
         turn = len(session.turns) if asked.turn is None else asked.turn
-        place = _place(session, turn, asked.after)
-        if asked.after:
+        place = _place(session, turn)
+        if asked.after != 0:
             said = await self._entries_so_far(place.run_id)
-            asked.encoder.skip([each for each in said if each.seq <= asked.after])
+            after = _last_answered(said) if asked.after is None else asked.after
+            asked.encoder.skip([each for each in said if each.seq <= after])
+            place = place._replace(after=after)
         return Telling(session, place, asked.encoder)
 
     async def is_active(self, telling: Telling) -> bool:
@@ -175,7 +179,7 @@ class Exchanges:
                 await self._service.sessions.remove_session(session.session_id)
 
     async def _received(self, request: Request) -> Received:
-        has_body = request.scope["method"] == "POST"
+        has_body = request.scope["method"] == "POST" and _has_body(request.headers)
         limit = self._service.config.max_body_bytes
         return Received(
             await request.json_body(limit) if has_body else b"",
@@ -183,6 +187,7 @@ class Exchanges:
             request.headers,
             self._service.agent_name,
             request.place.prefix,
+            request.scope.get("scheme", "http"),
         )
 
     def _stream(self, telling: Telling) -> ASGIApp:
@@ -234,23 +239,36 @@ class Exchanges:
             )
         )
 
+    async def _begin(self, asked: StartTurn, principal: Any) -> Session:
+        return await self._service.sessions.create_session(
+            asked.prompt, asked.history, asked.session_id, principal
+        )
+
+    async def _give_up(self, session_id: str) -> None:
+        """Cancel the turn if what it has said last is for the client. Raises `SessionBusy`."""
+        session = await self._service.sessions.get_session(session_id)
+        said = await self._entries_so_far(_place(session, len(session.turns)).run_id)
+        if not said or said[-1].type not in QUESTIONS:
+            raise SessionBusy("This session has a turn under way.")
+        await self.cancel(CancelTurn(session_id=session_id))
+
     async def _go_on(self, asked: StartTurn) -> Telling:
         """Answer the run that waits, and tell what follows the last that it has asked.
 
         What was answered before is no error: a client that was cut off sends its request again.
         """
-        first = asked.answers[0]
-        session = await self._service.sessions.get_session(first.session_id)
+        session = await self._service.sessions.get_session(asked.answers[0].session_id)
         place = _place(session, len(session.turns))
         said = await self._entries_so_far(place.run_id)
         questions = _questions(said)
-        if not all(
-            each.session_id == first.session_id and each.id in questions for each in asked.answers
-        ):
+        answers = [_named(each, questions) for each in asked.answers]
+        if not all(_is_asked(each, place, questions) for each in answers):
             raise UnknownQuestion("Nobody has asked this question.")
-        for each in asked.answers:
+        if asked.prompt not in ("", _prompt(session)):
+            raise UnknownQuestion("The client has said something else.")
+        for each in answers:
             await self._answer(session, each)
-        after = max(questions[each.id] for each in asked.answers)
+        after = max(questions[each.id] for each in answers)
         asked.encoder.skip([each for each in said if each.seq <= after])
         return Telling(session, place._replace(after=after), asked.encoder, asked.is_kept)
 
@@ -268,6 +286,12 @@ class Exchanges:
         except Missing:
             raise UnknownSession("Session not found or expired") from None
         return said
+
+
+def _has_body(headers: Mapping[str, str]) -> bool:
+    """Whether there is anything to be read. A POST that is to cancel says all by its path."""
+    length = headers.get("content-length", "0")
+    return "content-type" in headers or "transfer-encoding" in headers or length != "0"
 
 
 def _place(session: Session, turn: int, after: int = 0) -> Place:
@@ -296,6 +320,31 @@ def _to_question(told: list[Entry], page: Page) -> tuple[list[Entry], list[Entry
     if page.is_end or not ends:
         return told, []
     return told[: ends[-1]], told[ends[-1] :]
+
+
+def _last_answered(said: Sequence[Entry]) -> int:
+    """The number of the last question that the run went on after; 0 if there is none."""
+    while said and said[-1].type in QUESTIONS:
+        said = said[:-1]  # it waits, or will be found to be answered
+    return max((each.seq for each in said if each.type in QUESTIONS), default=0)
+
+
+def _named(answer: Answer, questions: dict[str, int]) -> Answer:
+    return answer if answer.id else replace(answer, id=next(reversed(questions), ""))
+
+
+def _is_asked(answer: Answer, place: Place, questions: Mapping[str, int]) -> bool:
+    return (
+        answer.session_id == place.session_id
+        and answer.run_id in (None, place.run_id)
+        and answer.id in questions
+    )
+
+
+def _prompt(session: Session) -> object:
+    """What the turn that is under way was asked."""
+    asked = (each["content"] for each in reversed(session.history) if each["role"] == "user")
+    return next(asked, "")
 
 
 def _questions(said: Sequence[Entry]) -> dict[str, int]:

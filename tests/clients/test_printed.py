@@ -15,6 +15,8 @@ DIGESTS = {  # of the code blocks that were printed
     "use_agent.ts": "771e1c8f04778fd6dc67374001459a8a14ed675e664ded13dd7d6a975970a2f2",
     # the lesson "Server-Side Agent Hosting"; its emoji were misprinted
     "agent_web_socket.js": "76f56fcdd056ca706c79e00d0553fd22be8ba37ce52a622618fadf278c26f002",
+    # LlamaBot's reference "SSE Streaming API"
+    "chat.js": "8b1d0174b082e375ea29ecea90b5085910186e3268ac79f094ac1ea7b29e7ec0",
 }
 
 

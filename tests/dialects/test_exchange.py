@@ -42,6 +42,7 @@ class Names(PartsEncoder):
 def test_frames_are_whole_events_with_or_without_a_name() -> None:
     assert to_sse([Frame("1"), Frame("2", "two")]) == b"data: 1\n\nevent: two\ndata: 2\n\n"
     assert to_sse([]) == b""
+    assert to_sse([Frame("1", "message")]) == b"event: message\ndata: 1\n\n"
 
 
 @given(st.lists(st.builds(Frame, text, st.sampled_from(["", "named"])), max_size=4))
@@ -82,6 +83,7 @@ def test_a_dialect_that_says_nothing_else_refuses_nothing_and_never_pauses() -> 
     assert encoder.refused() == []
     assert encoder.pause() is None
     assert encoder.headers == ()
+    assert encoder.whole() == (204, None)
     with pytest.raises(NotImplementedError):
         encoder.encode(entries(Text("a")))
 
