@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeAlias
 from pydantic_core import from_json
 
 from ..events import (
-    AgentEvent,
     Approval,
     Audio,
     BlockEnd,
@@ -169,28 +168,13 @@ class Parts:
         self._whole: set[str] = set()  # the IDs of calls that were told, ...
         self._returned: set[str] = set()  # ... and of those of them whose result was
 
-    def feed(self, entry: Entry) -> Iterator[Part]:
+    def feed(self, entry: Entry) -> Iterator[Part]:  # noqa: C901 - a table
         """What the entry says."""
-        match entry.event:
+        match event := entry.event:
             case Text(content):
                 yield from self._delta("text", entry.seq, content)
             case Thinking(content):
                 yield from self._delta("thinking", entry.seq, content)
-            case event:
-                yield from self._other(event, entry.seq)
-
-    def close(self) -> Iterator[Part]:
-        """End all that is open: the response ends here. What goes on is opened again."""
-        yield from self._close_block()
-        for call_id, call in self._begun.items():
-            if call.is_open:
-                call.is_open = False
-                yield CallDropped(call_id, call.name, "".join(call.told))
-
-    def _other(  # noqa: C901 - a table
-        self, event: AgentEvent, seq: int
-    ) -> Iterator[Part]:
-        match event:
             case BlockStart() | BlockEnd():
                 yield from self._close_block()
             case ToolDelta(call_id, name, content):
@@ -210,11 +194,17 @@ class Parts:
             case ToolResult():
                 yield from self._result(event)
             case Complete() | Error() | Cancelled():
-                yield from self._over(event, seq)
-            case Status() | Data() | Audio():
+                yield from self._over(event, entry.seq)
+            case event:
                 yield Said(event)
-            case Text() | Thinking():
-                raise AssertionError("a delta has been told before")
+
+    def close(self) -> Iterator[Part]:
+        """End all that is open: the response ends here. What goes on is opened again."""
+        yield from self._close_block()
+        for call_id, call in self._begun.items():
+            if call.is_open:
+                call.is_open = False
+                yield CallDropped(call_id, call.name, "".join(call.told))
 
     def _delta(self, kind: Kind, seq: int, content: str) -> Iterator[Part]:
         if not content:

@@ -79,7 +79,7 @@ class Exchanges:
                 if action.is_streamed:
                     return self._stream(telling)
                 return await self._so_far(telling)
-            case StartTurn() as action:
+            case action:
                 telling = await self.start(action, request.principal)
                 return (
                     self._stream(telling)
