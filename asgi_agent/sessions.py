@@ -12,7 +12,7 @@ from uuid import uuid4
 from .agents import Message
 from .config import ServerConfig
 from .errors import AlreadyAnswered, SessionBusy, UnknownQuestion, UnknownSession
-from .events import Cancelled, Complete, Error, to_json
+from .events import Approval, Cancelled, ClientTool, Complete, Error, Question, to_json
 from .runs import Run, Runs
 
 KEPT_TURNS = 8  # whose event streams can still be read; the history has all turns
@@ -156,6 +156,10 @@ class SessionManager:
                 raise AlreadyAnswered("This question has been answered.")
             raise UnknownQuestion("Nobody has asked this question.")
         session.run.dialogue.answer(question_id, value)
+
+    async def questions(self, session: Session) -> list[Question | Approval | ClientTool]:
+        """What still has to be answered, in the order in which it was asked."""
+        return session.run.dialogue.questions if session.run else []
 
     async def remove_session(self, session_id: str) -> None:
         """Cancel what the session is doing, and free all that is kept of it."""
