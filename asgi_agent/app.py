@@ -23,7 +23,7 @@ from .asgi import (
     locate,
 )
 from .config import ServerConfig
-from .dialects import bond, lesson, openai_chat
+from .dialects import ai_sdk, bond, lesson, openai_chat
 from .dialects.base import Tell, WebSocketDialect
 from .dialects.exchange import Dialect
 from .endpoints.bond import BondEndpoints
@@ -49,7 +49,10 @@ log = logging.getLogger("asgi_agent")
 ALL_METHODS = Response(status=204, headers=[(b"allow", b"GET, POST, DELETE, HEAD, OPTIONS")])
 UNKNOWN = JSONResponse(bond.error(404, "Not Found")[1], 404)
 
-DIALECTS: tuple[Dialect, ...] = (openai_chat.OpenAIChat(),)
+DIALECTS: tuple[Dialect, ...] = (
+    openai_chat.OpenAIChat(),
+    ai_sdk.AISDK(),
+)
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
 Middleware: TypeAlias = Callable[[ASGIApp], ASGIApp]
@@ -150,11 +153,19 @@ class AgentApp:
             case ["sessions", session_id, "answer"]:
                 return {"POST": partial(ours.answer, session_id=session_id)}, bond.error
             case ["api", "chat"]:
-                return {"POST": theirs.chat}, lesson.error
+                return {"POST": self._chat}, lesson.error
             case ["api", "chat", "stream"] | ["api", "agent", "stream"]:
                 return {"POST": theirs.stream}, lesson.error
             case _:
                 return self._dialect_routes(path)
+
+    async def _chat(self, request: Request) -> ASGIApp:
+        """POST /api/chat, which two dialects have: the body tells whose client asks."""
+        body = await request.json_body(self.config.max_body_bytes)
+        again = request.again(body)
+        if not ai_sdk.is_ui_request(body):
+            return await self._lesson.chat(again)
+        return await self._answer(again, *self._dialect_routes(["api", "chat"]))
 
     def _dialect_routes(self, path: list[str]) -> tuple[Mapping[str, Endpoint], Tell]:
         for dialect in DIALECTS:
