@@ -23,7 +23,7 @@ from .asgi import (
     locate,
 )
 from .config import ServerConfig
-from .dialects import a2a, ag_ui, bond, lesson, llamabot, openai_chat
+from .dialects import a2a, ag_ui, ai_sdk, bond, lesson, llamabot, openai_chat
 from .dialects.base import Tell, WebSocketDialect
 from .dialects.exchange import Dialect
 from .endpoints.bond import BondEndpoints
@@ -51,6 +51,7 @@ UNKNOWN = JSONResponse(bond.error(404, "Not Found")[1], 404)
 
 DIALECTS: tuple[Dialect, ...] = (
     openai_chat.OpenAIChat(),
+    ai_sdk.AISDK(),
     a2a.A2A(),
     ag_ui.AgUi(),
     llamabot.LlamaBot(),
@@ -160,11 +161,19 @@ class AgentApp:
             case ["sessions", session_id, "answer"]:
                 return {"POST": partial(ours.answer, session_id=session_id)}, bond.error
             case ["api", "chat"]:
-                return {"POST": theirs.chat}, lesson.error
+                return {"POST": self._chat}, lesson.error
             case ["api", "chat", "stream"] | ["api", "agent", "stream"]:
                 return {"POST": theirs.stream}, lesson.error
             case _:
                 return self._dialect_routes(path)
+
+    async def _chat(self, request: Request) -> ASGIApp:
+        """POST /api/chat, which two dialects have: the body tells whose client asks."""
+        body = await request.json_body(self.config.max_body_bytes)
+        again = request.again(body)
+        if not ai_sdk.is_ui_request(body):
+            return await self._lesson.chat(again)
+        return await self._answer(again, *self._dialect_routes(["api", "chat"]))
 
     def _dialect_routes(self, path: list[str]) -> tuple[Mapping[str, Endpoint], Tell]:
         for dialect in DIALECTS:

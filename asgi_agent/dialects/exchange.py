@@ -4,7 +4,7 @@ A dialect of this kind is one module with one class, a `Dialect`. It does no I/O
 it says, as an `Action`, and `endpoints.exchange` does it. Its `Encoder` writes one response.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
@@ -74,6 +74,13 @@ class Encoder(Protocol):
         """What the run said before this response, which an earlier one has told. Before `begin`."""
         ...
 
+    def waiting(self, ids: Collection[str]) -> None:
+        """Which questions, approvals and client tools have no answer yet; all others have one.
+
+        Before `encode`, where the entries ask something.
+        """
+        ...
+
     def encode(self, entries: Sequence[Entry]) -> list[Frame]:
         """The frames of these entries; with the terminal entry, all that end the response."""
         ...
@@ -117,6 +124,9 @@ class PartsEncoder:
                 self.skipped(part)
         for part in self.parts.close():
             self.skipped(part)
+
+    def waiting(self, ids: Collection[str]) -> None:
+        """A dialect that is read once asks whatever it is told to ask."""
 
     def encode(self, entries: Sequence[Entry]) -> list[Frame]:
         """The frames of all parts."""
@@ -212,11 +222,18 @@ class StartTurn:
 
     encoder: Encoder
     prompt: str = ""
+    is_prompt_an_answer: bool = False  # to what some run waits for; if none does, it is a prompt
+    takes_over: bool = False  # a turn that is under way is cancelled; else, the session is busy
     history: Sequence[Mapping[str, Any]] | None = None  # None: what the session remembers
     session_id: str | None = None
     answers: Sequence[Answer] = ()
     is_streamed: bool = True
     is_kept: bool = True  # false: nobody can come back to it, so it goes with its answer
+
+
+# The entry after which a response begins, told by what the run has said, and what of it still
+# waits for an answer.
+FindStart: TypeAlias = Callable[[Sequence[Entry], Collection[str]], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,9 +243,9 @@ class FollowTurn:
     encoder: Encoder
     session_id: str
     turn: int | None = None  # None: the latest
-    after: int | None = 0  # None: the last that was asked and answered
+    after: int | FindStart | None = 0  # None: the last that was asked and answered
     is_streamed: bool = True  # false: what has been said so far, at once
-    only_active: bool = False  # 204 where the turn has ended
+    only_active: bool = False  # 204 where there is no turn, or it has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

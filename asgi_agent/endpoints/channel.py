@@ -145,7 +145,7 @@ class Channel:
                 await self._tell(key, await self._exchanges.start(action, self._principal))
             case FollowTurn():
                 telling = await self._exchanges.follow(action)
-                if action.only_active and not await self._exchanges.is_active(telling):
+                if telling is None:
                     await self._send_all(self._dialect.closed(key))
                 else:
                     await self._tell(key, telling)

@@ -74,7 +74,7 @@ class Exchanges:
                 return await self._cancelled(action)
             case FollowTurn() as action:
                 telling = await self.follow(action)
-                if action.only_active and not await self.is_active(telling):
+                if telling is None:
                     return Response(status=204)
                 if action.is_streamed:
                     return self._stream(telling)
@@ -98,24 +98,44 @@ class Exchanges:
         try:
             session = await self._begin(asked, principal)
         except SessionBusy:
-            await self._give_up(asked.session_id or "")
+            await self._give_up(asked)
             session = await self._begin(asked, principal)
         place = _place(session, len(session.turns))
         return Telling(session, place, asked.encoder, asked.is_kept)
 
-    async def follow(self, asked: FollowTurn) -> Telling:
-        """Tell a turn that was started before. Raises `UnknownSession`."""
+    async def follow(self, asked: FollowTurn) -> Telling | None:
+        """Tell a turn that was started before; None if it has to be active, and is not.
+
+        Raises `UnknownSession`.
+        """
+        try:
+            telling = await self._follow(asked)
+        except UnknownSession:
+            if asked.only_active:
+                return None
+            raise
+        return telling if not asked.only_active or await self._is_active(telling) else None
+
+    async def _follow(self, asked: FollowTurn) -> Telling:
         session = await self._service.sessions.get_session(asked.session_id)
         turn = len(session.turns) if asked.turn is None else asked.turn
         place = _place(session, turn)
         if asked.after != 0:
             said = await self._entries_so_far(place.run_id)
             after = _last_answered(said) if asked.after is None else asked.after
+            if not isinstance(after, int):
+                after = after(said, await self._waiting(session, turn))
             asked.encoder.skip([each for each in said if each.seq <= after])
             place = place._replace(after=after)
         return Telling(session, place, asked.encoder)
 
-    async def is_active(self, telling: Telling) -> bool:
+    async def _waiting(self, session: Session, turn: int) -> frozenset[str]:
+        """The IDs of what the turn has asked, and nobody has answered."""
+        if turn != len(session.turns):
+            return frozenset()
+        return frozenset(each.id for each in await self._service.sessions.questions(session))
+
+    async def _is_active(self, telling: Telling) -> bool:
         """Whether the run that is told has not ended."""
         try:
             return (await self._service.runs.read(telling.place.run_id, 0)).end is None
@@ -142,6 +162,8 @@ class Exchanges:
         async with aclosing(pages(self._service.runs, telling.session, start)) as following:
             async for gap, page in following:
                 now, later = _to_question(_entries(gap, page), page)
+                if any(each.type in QUESTIONS for each in now):
+                    encoder.waiting(await self._waiting(telling.session, place.turn))
                 frames = encoder.encode(now)
                 await self._refuse(telling)
                 if page.is_end:
@@ -228,29 +250,33 @@ class Exchanges:
         await self.cancel(asked)
         if asked.encoder is None:
             return Response(status=204)
-        return await self._so_far(
-            await self.follow(
-                FollowTurn(
-                    encoder=asked.encoder,
-                    session_id=asked.session_id,
-                    turn=asked.turn,
-                    after=asked.after,
-                )
+        telling = await self._follow(
+            FollowTurn(
+                encoder=asked.encoder,
+                session_id=asked.session_id,
+                turn=asked.turn,
+                after=asked.after,
             )
         )
+        return await self._so_far(telling)
 
     async def _begin(self, asked: StartTurn, principal: Any) -> Session:
         return await self._service.sessions.create_session(
             asked.prompt, asked.history, asked.session_id, principal
         )
 
-    async def _give_up(self, session_id: str) -> None:
-        """Cancel the turn if what it has said last is for the client. Raises `SessionBusy`."""
-        session = await self._service.sessions.get_session(session_id)
-        said = await self._entries_so_far(_place(session, len(session.turns)).run_id)
-        if not said or said[-1].type not in QUESTIONS:
+    async def _give_up(self, asked: StartTurn) -> None:
+        """Cancel the turn if it is for the client to go on. Raises `SessionBusy` if it is not."""
+        session_id = asked.session_id or ""
+        if not asked.takes_over and not await self._waits(session_id):
             raise SessionBusy("This session has a turn under way.")
         await self.cancel(CancelTurn(session_id=session_id))
+
+    async def _waits(self, session_id: str) -> bool:
+        """Whether what the turn has said last is for the client."""
+        session = await self._service.sessions.get_session(session_id)
+        said = await self._entries_so_far(_place(session, len(session.turns)).run_id)
+        return bool(said) and said[-1].type in QUESTIONS
 
     async def _go_on(self, asked: StartTurn) -> Telling:
         """Answer the run that waits, and tell what follows the last that it has asked.
@@ -264,7 +290,7 @@ class Exchanges:
         answers = [_named(each, questions) for each in asked.answers]
         if not all(_is_asked(each, place, questions) for each in answers):
             raise UnknownQuestion("Nobody has asked this question.")
-        if asked.prompt not in ("", _prompt(session)):
+        if not asked.is_prompt_an_answer and asked.prompt not in ("", _prompt(session)):
             raise UnknownQuestion("The client has said something else.")
         for each in answers:
             await self._answer(session, each)

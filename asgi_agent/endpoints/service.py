@@ -1,12 +1,12 @@
 """What all endpoints share: the server's parts, and how a request is read."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from ..asgi import Place, Receive, Scope, header, read_body
+from ..asgi import Message, Place, Receive, Scope, header, read_body
 from ..config import ServerConfig
 from ..errors import BadRequest, UnsupportedMediaType
 from ..inputs import parse
@@ -81,3 +81,14 @@ class Request:
         if sent != "application/json" and not sent.endswith("+json"):
             raise UnsupportedMediaType("The content type must be application/json.")
         return await read_body(self.scope, self.receive, limit)
+
+    def again(self, body: bytes) -> "Request":
+        """The same request, whose body was read, for somebody else to read."""
+        waiting = [body]
+
+        async def receive() -> Message:
+            if waiting:
+                return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+            return await self.receive()
+
+        return replace(self, receive=receive)

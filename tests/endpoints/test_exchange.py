@@ -505,6 +505,74 @@ def test_an_older_turn_is_over_whatever_the_session_does() -> None:
     run(main())
 
 
+def test_who_comes_back_is_asked_what_has_no_answer_and_nothing_else() -> None:
+    async def main() -> None:
+        async with serving(located_twice) as (server, _):
+            follow = {"do": "follow", "session_id": "s", "asks_once": True}
+            await post(server, session_id="s")
+            assert await post(server, **follow) == ["begin 1 0", "call t", "pause"]
+            answered = {"answers": [["s", "t", "Oslo"]]}
+            await post(server, **answered)
+            told = ["begin 1 0", "answered t", "And before? ", "call u", "pause"]
+            assert await post(server, **follow) == told
+            assert await post(server, **follow, after_words=True) == [
+                "begin 1 3",
+                "call u",
+                "pause",
+            ]
+            await post(server, session_id="s", prompt="again")  # cancels the one that waits
+            told = ["begin 1 0", "answered t", "And before? ", "answered u", "cancelled"]
+            assert await post(server, **follow, turn=1) == told
+
+    run(main())
+
+
+async def located_twice(turn: Turn) -> Any:
+    yield ClientTool("t", "where", {})
+    await anext(aiter(turn.inbox))
+    yield "And before? "
+    yield ClientTool("u", "where", {})
+    await anext(aiter(turn.inbox))
+
+
+def test_nothing_is_live_where_nothing_was_begun() -> None:
+    async def main() -> None:
+        async with serving(parrot) as (server, _):
+            asked = {"do": "follow", "session_id": "unknown", "only_active": True}
+            assert (await server.request("POST", "/", json=asked)).status == 204
+
+    run(main())
+
+
+def test_a_client_may_take_over_a_session_that_speaks() -> None:
+    async def main() -> None:
+        asked = {"prompt": "wait", "session_id": "s"}
+        async with (
+            serving(silent_once_more) as (server, _),
+            server.stream("POST", "/", json=asked) as stream,
+        ):
+            assert await words(stream, 2) == ["begin 1 0", "wait"]
+            assert (await refused(server, prompt="x", session_id="s"))[0] == 409
+            taken = await post(server, prompt="x", session_id="s", takes_over=True)
+            assert taken == ["begin 2 0", "x", "complete"]
+            assert (await stream.rest()).events()[-1].data == "cancelled"
+
+    run(main())
+
+
+def test_a_prompt_may_be_the_answer_to_what_a_turn_waits_for() -> None:
+    async def main() -> None:
+        async with serving(located) as (server, _):
+            await post(server, prompt="Where?", session_id="s")
+            answer = {"answers": [["s", "t", "Oslo"]], "prompt": "Oslo", "history": []}
+            told = await post(server, session_id="s", **answer, is_prompt_an_answer=True)
+            assert told[-2:] == ["You are in Oslo.", "complete"]
+            other = await post(server, session_id="s", **answer)  # what it says is another question
+            assert other[0] == "begin 2 0"
+
+    run(main())
+
+
 async def silent_once_more(turn: Turn) -> Any:
     yield turn.prompt
     if turn.prompt == "wait":

@@ -1,7 +1,7 @@
 """The tiniest dialect there can be, and an application that speaks nothing else."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -26,19 +26,25 @@ from asgi_agent.endpoints.channel import Channel
 from asgi_agent.endpoints.exchange import Exchanges
 from asgi_agent.endpoints.service import Request
 from asgi_agent.errors import BadRequest
-from asgi_agent.events import Approval
+from asgi_agent.events import Approval, Entry
 
 
 class Tiny(PartsEncoder):
     """Tells each part in a word or two.
 
-    `fails_at` is a word that it cannot tell; `refuses` approvals; its pauses may be `is_final`.
+    `fails_at` is a word that it cannot tell; `refuses` approvals; its pauses may be `is_final`; it
+    `asks_once`: what has its answer is not asked again.
     """
 
     headers: Sequence[tuple[bytes, bytes]] = ((b"x-tiny", b"1"),)
 
     def __init__(
-        self, *, fails_at: str = "", refuses: bool = False, is_final: bool = False
+        self,
+        *,
+        fails_at: str = "",
+        refuses: bool = False,
+        is_final: bool = False,
+        asks_once: bool = False,
     ) -> None:
         super().__init__()
         self.told: list[str] = []
@@ -47,6 +53,11 @@ class Tiny(PartsEncoder):
         self._is_final = is_final
         self._refused: list[str] = []
         self._asked = False
+        self._asks_once = asks_once
+        self._waiting: Collection[str] = ()
+
+    def waiting(self, ids: Collection[str]) -> None:
+        self._waiting = ids
 
     def begin(self, place: Place) -> list[Frame]:
         return self._say(f"begin {place.turn} {place.after}")
@@ -55,6 +66,8 @@ class Tiny(PartsEncoder):
         match part:
             case Delta(_, _, content):
                 return self._say(content)
+            case Call(call_id, _, _, "client") if self._asks_once and call_id not in self._waiting:
+                return self._say(f"answered {call_id}")
             case Call(call_id, _, _, "client"):
                 self._asked = True
                 return self._say(f"call {call_id}")
@@ -97,12 +110,15 @@ def action_of(asked: Any) -> Action:
         raise BadRequest("Expected an object")
     wanted = cast(dict[str, Any], asked)
     kind = wanted.pop("do", "start")
-    options = {key: wanted.pop(key) for key in ("fails_at", "refuses", "is_final") if key in wanted}
+    names = ("fails_at", "refuses", "is_final", "asks_once")
+    options = {key: wanted.pop(key) for key in names if key in wanted}
     encoder = Tiny(**options)
     match kind:
         case "start":
             answers = [Answer(*each) for each in wanted.pop("answers", ())]
             return StartTurn(encoder=encoder, answers=answers, **wanted)
+        case "follow" if wanted.pop("after_words", False):
+            return FollowTurn(encoder=encoder, after=after_words, **wanted)
         case "follow":
             return FollowTurn(encoder=encoder, **wanted)
         case "cancel":
@@ -110,6 +126,11 @@ def action_of(asked: Any) -> Action:
             return CancelTurn(encoder=encoder if tells else None, **wanted)
         case _:
             return Reply(wanted.get("content"), wanted.get("status", 200))
+
+
+def after_words(said: Sequence[Entry], waiting: Collection[str]) -> int:
+    """Where what still waits was asked; else at the end."""
+    return len(said) - len(waiting)
 
 
 def parse(received: Received) -> Action:
