@@ -186,13 +186,16 @@ class Answer:
     session_id: str
     id: str
     value: Any
+    run_id: str | None = None  # the run that asked, where the client can tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTurn:
     """Start a turn; or, with answers, go on with the turn that waits for them.
 
-    Where none waits any more, a turn is started, with the history as the client tells it.
+    Where none waits any more, a turn is started, with the history as the client tells it. So it is
+    where there is a prompt beside the answers that is not the one of the turn that waits.
+    A turn that waits for its client is cancelled if the client begins another instead.
     """
 
     encoder: Encoder
@@ -211,7 +214,7 @@ class FollowTurn:
     encoder: Encoder
     session_id: str
     turn: int | None = None  # None: the latest
-    after: int = 0
+    after: int | None = 0  # None: the last that was asked and answered
     is_streamed: bool = True  # false: what has been said so far, at once
     only_active: bool = False  # 204 where the turn has ended
 

@@ -38,6 +38,7 @@ from .service import Request, Service
 FAILED = "The stream failed."
 CUT_OFF = "The stream ended before the answer did."
 PAGE_ENTRIES = 256
+QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
 
 
 @dataclass(slots=True)
@@ -90,13 +91,17 @@ class Exchanges:
         """Start the turn, or answer the one that waits, and tell what it says from then on."""
         if asked.answers:
             try:
-                return await self._go_on(asked.encoder, asked.answers)
+                return await self._go_on(asked)
             except (UnknownSession, UnknownQuestion):
                 if asked.history is None:
                     raise  # there is nothing but the answer
-        session = await self._service.sessions.create_session(
-            asked.prompt, asked.history, asked.session_id, principal
-        )
+        try:
+            session = await self._begin(asked, principal)
+        except SessionBusy:
+            if not await self._waits(asked.session_id or ""):
+                raise
+            await self.cancel(CancelTurn(session_id=asked.session_id or ""))
+            session = await self._begin(asked, principal)
         place = _place(session, len(session.turns))
         return Telling(session, place, asked.encoder, asked.is_kept)
 
@@ -104,7 +109,12 @@ class Exchanges:
         """Tell a turn that was started before. Raises `UnknownSession`."""
         session = await self._service.sessions.get_session(asked.session_id)
         turn = len(session.turns) if asked.turn is None else asked.turn
-        return Telling(session, _place(session, turn, asked.after), asked.encoder)
+        place = _place(session, turn, asked.after or 0)
+        if asked.after is None:
+            said = await self._entries(place.run_id)
+            place = place._replace(after=_last_answered(said))
+            asked.encoder.skip([each for each in said if each.seq <= place.after])
+        return Telling(session, place, asked.encoder)
 
     async def cancel(self, asked: CancelTurn) -> None:
         """Cancel the turn, if it is the one under way."""
@@ -205,17 +215,31 @@ class Exchanges:
             )
         )
 
-    async def _go_on(self, encoder: Encoder, answers: Sequence[Answer]) -> Telling:
+    async def _begin(self, asked: StartTurn, principal: Any) -> Session:
+        return await self._service.sessions.create_session(
+            asked.prompt, asked.history, asked.session_id, principal
+        )
+
+    async def _waits(self, session_id: str) -> bool:
+        """Whether what the turn has said last is for the client to answer."""
+        session = await self._service.sessions.get_session(session_id)
+        said = await self._entries(_place(session, len(session.turns)).run_id)
+        return bool(said) and said[-1].type in QUESTIONS
+
+    async def _go_on(self, going_on: StartTurn) -> Telling:
         """Answer the run that waits, and tell what follows the last that it has asked.
 
         What was answered before is no error: a client that was cut off sends its request again.
         """
+        answers, encoder = going_on.answers, going_on.encoder
         session = await self._service.sessions.get_session(answers[0].session_id)
         place = _place(session, len(session.turns))
-        said = [each for page in await self._said(place.run_id) for each in _entries(None, page)]
+        said = await self._entries(place.run_id)
         asked = {each.id: seq for seq, each in _questions(said)}
-        if not all(each.id in asked for each in answers):
+        if not all(each.id in asked and each.run_id in (None, place.run_id) for each in answers):
             raise UnknownQuestion("Nobody has asked this question.")
+        if going_on.prompt not in ("", _prompt(session)):
+            raise UnknownQuestion("The client has asked something else meanwhile.")
         last = max(asked[each.id] for each in answers)
         encoder.skip([each for each in said if each.seq <= last])
         for each in answers:
@@ -225,6 +249,9 @@ class Exchanges:
     async def _answer(self, session: Session, answer: Answer) -> None:
         with suppress(AlreadyAnswered):
             await self._service.sessions.answer(session, answer.id, answer.value)
+
+    async def _entries(self, run_id: str) -> list[Entry]:
+        return [each for page in await self._said(run_id) for each in _entries(None, page)]
 
     async def _said(self, run_id: str, after: int = 0) -> list[Page]:
         """What the run has said so far."""
@@ -250,9 +277,22 @@ def _entries(gap: bytes | None, page: Page) -> list[Entry]:
     return [*told, *(entry(seq, kept) for seq, kept in enumerate(page.entries, page.start))]
 
 
+def _prompt(session: Session) -> object:
+    """What the turn was asked that is under way."""
+    asked = (each["content"] for each in reversed(session.history) if each["role"] == "user")
+    return next(asked, "")
+
+
+def _last_answered(said: Sequence[Entry]) -> int:
+    """The number of the last question that the run went on after; 0 if it has not."""
+    first_open = len(said)
+    while first_open and said[first_open - 1].type in QUESTIONS:
+        first_open -= 1  # what is asked at the end still waits, or will be found to be answered
+    return max((each.seq for each in said[:first_open] if each.type in QUESTIONS), default=0)
+
+
 def _questions(said: Sequence[Entry]) -> list[tuple[int, Question | Approval | ClientTool]]:
-    kinds = (Question.type, Approval.type, ClientTool.type)
-    found = [(each.seq, each.event) for each in said if each.type in kinds]
+    found = [(each.seq, each.event) for each in said if each.type in QUESTIONS]
     return [
         (seq, event) for seq, event in found if isinstance(event, Question | Approval | ClientTool)
     ]
