@@ -45,6 +45,7 @@ class Place(NamedTuple):
     turn: int  # from 1
     run_id: str
     after: int = 0
+    agent_name: str = ""
 
 
 class Pause(NamedTuple):
@@ -58,6 +59,14 @@ class Encoder(Protocol):
     """One response. It is fed in order, and asked after each page how things stand."""
 
     headers: Sequence[tuple[bytes, bytes]]  # beside those that every event stream has
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its last frame was told before its run ended: what is said later is not its own.
+
+        So ends a response whose end is in the log, and not in when it was read, as `pause` is.
+        """
+        ...
 
     def begin(self, place: Place) -> list[Frame]:
         """The frames before the first entry."""
@@ -95,6 +104,7 @@ class PartsEncoder:
     """An `Encoder` that tells the parts of a run. A dialect says how, part by part, in `tell`."""
 
     headers: Sequence[tuple[bytes, bytes]] = ()
+    is_whole = False
 
     def __init__(self) -> None:
         self.parts = Parts()
@@ -189,6 +199,14 @@ class Answer:
     run_id: str | None = None  # the run that asked, where the client can tell
 
 
+class Continued(NamedTuple):
+    """A response that was told before, by the place at which it begins."""
+
+    session_id: str
+    turn: int
+    after: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTurn:
     """Start a turn; or, with answers, go on with the turn that waits for them.
@@ -196,14 +214,20 @@ class StartTurn:
     Where none waits any more, a turn is started, with the history as the client tells it. So it is
     where there is a prompt beside the answers that is not the one of the turn that waits.
     A turn that waits for its client is cancelled if the client begins another instead.
+
+    What `continues` the latest response of a session is its next turn, or the answer to its
+    question; what continues an older one begins a session of its own, with all that was said until
+    then. The `history` is then what the client says between that response and the prompt.
     """
 
     encoder: Encoder
     prompt: str = ""
     history: Sequence[Mapping[str, Any]] | None = None  # None: what the session remembers
     session_id: str | None = None
+    continues: Continued | None = None
     answers: Sequence[Answer] = ()
     is_streamed: bool = True
+    is_background: bool = False  # not streamed, the response is what there is of it at once
     is_kept: bool = True  # false: nobody can come back to it, so it goes with its answer
 
 
@@ -230,6 +254,14 @@ class CancelTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveSession:
+    """Cancel what the session does, free all that is kept of it, and answer with `content`."""
+
+    session_id: str
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """Answer at once."""
 
@@ -237,7 +269,7 @@ class Reply:
     status: int = 200
 
 
-Action: TypeAlias = StartTurn | FollowTurn | CancelTurn | Reply
+Action: TypeAlias = StartTurn | FollowTurn | CancelTurn | RemoveSession | Reply
 Parse: TypeAlias = Callable[[Received], Action]  # raises `BadRequest`
 
 

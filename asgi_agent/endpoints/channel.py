@@ -12,6 +12,7 @@ from ..dialects.exchange import (
     CancelTurn,
     ChannelDialect,
     FollowTurn,
+    RemoveSession,
     Reply,
     StartTurn,
 )
@@ -128,6 +129,9 @@ class Channel:
                     await self._tell(key, telling)
             case CancelTurn():
                 await self._exchanges.cancel(action)
+            case RemoveSession(session_id, content):
+                await self._service.sessions.remove_session(session_id)
+                await self._send(str(content))
             case Reply(content):
                 await self._send(str(content))
 

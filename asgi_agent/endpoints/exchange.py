@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,6 +10,7 @@ from ..asgi import ASGIApp, EventStream, JSONResponse, Response, UntilDisconnect
 from ..dialects.exchange import (
     Answer,
     CancelTurn,
+    Continued,
     Encoder,
     FollowTurn,
     Frame,
@@ -17,6 +18,7 @@ from ..dialects.exchange import (
     Pause,
     Place,
     Received,
+    RemoveSession,
     Reply,
     StartTurn,
     to_sse,
@@ -32,13 +34,13 @@ from ..errors import (
 from ..events import Approval, ClientTool, Entry, Question, entry
 from ..logs import Page
 from ..sessions import Session
+from .continuing import QUESTIONS, branch, end_of_response, is_continued, joined, mark
 from .following import Start, pages
 from .service import Request, Service
 
 FAILED = "The stream failed."
 CUT_OFF = "The stream ended before the answer did."
 PAGE_ENTRIES = 256
-QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
 
 
 @dataclass(slots=True)
@@ -72,23 +74,18 @@ class Exchanges:
                 return _reply(content, status)
             case CancelTurn() as action:
                 return await self._cancelled(action)
-            case FollowTurn(is_streamed=False) as action:
-                return await self._so_far(await self.follow(action))
+            case RemoveSession(session_id, content):
+                await self._service.sessions.remove_session(session_id)
+                return _reply(content, 200)
             case FollowTurn() as action:
-                telling = await self.follow(action)
-                if action.only_active and not telling.session.is_active:
-                    return Response(status=204)
-                return self._stream(telling)
+                return await self._followed(action)
             case StartTurn() as action:
-                telling = await self.start(action, request.principal)
-                return (
-                    self._stream(telling)
-                    if action.is_streamed
-                    else await self._whole(request, telling)
-                )
+                return await self._started(request, action)
 
     async def start(self, asked: StartTurn, principal: Any) -> Telling:
         """Start the turn, or answer the one that waits, and tell what it says from then on."""
+        if asked.continues is not None and not asked.answers:
+            asked = await self._continue(asked, asked.continues)
         if asked.answers:
             try:
                 return await self._go_on(asked)
@@ -110,10 +107,13 @@ class Exchanges:
         session = await self._service.sessions.get_session(asked.session_id)
         turn = len(session.turns) if asked.turn is None else asked.turn
         place = _place(session, turn, asked.after or 0)
-        if asked.after is None:
+        if asked.after != 0:
             said = await self._entries(place.run_id)
-            place = place._replace(after=_last_answered(said))
-            asked.encoder.skip([each for each in said if each.seq <= place.after])
+            after = _last_answered(said) if asked.after is None else asked.after
+            if after > len(said) and after > max((each.seq for each in said), default=0):
+                raise UnknownSession("The run has not come so far.")
+            place = place._replace(after=after)
+            asked.encoder.skip([each for each in said if each.seq <= after])
         return Telling(session, place, asked.encoder)
 
     async def cancel(self, asked: CancelTurn) -> None:
@@ -126,7 +126,7 @@ class Exchanges:
     async def frames(self, telling: Telling) -> AsyncGenerator[list[Frame], None]:
         """The response, as it comes; in the end, in any case, the frames that end it."""
         encoder, place = telling.encoder, telling.place
-        yield encoder.begin(place)
+        yield encoder.begin(self._named(place))
         has_ended = False
         start = Start(place.turn, place.after)
         async with aclosing(pages(self._service.runs, telling.session, start)) as following:
@@ -135,7 +135,13 @@ class Exchanges:
                 yield encoder.encode(_entries(gap, page))
                 for approval in encoder.refused():
                     await self._answer(telling.session, Answer(place.session_id, approval, False))
-                if not has_ended and page.start + len(page.entries) > page.last:
+                is_latest = page.start + len(page.entries) > page.last
+                if encoder.is_whole and not has_ended:
+                    telling.is_over = True
+                    if is_latest:
+                        self._service.runs.expect_client(place.run_id)
+                    return
+                if is_latest and not has_ended:
                     pause = encoder.pause()
                     if pause is not None:
                         telling.is_over = True
@@ -153,6 +159,22 @@ class Exchanges:
                 await self._service.sessions.cancel(telling.session, "nobody can answer")
         else:
             self._service.runs.expect_client(telling.place.run_id)
+
+    async def _followed(self, asked: FollowTurn) -> ASGIApp:
+        telling = await self.follow(asked)
+        if not asked.is_streamed:
+            return await self._so_far(telling)
+        if asked.only_active and not telling.session.is_active:
+            return Response(status=204)
+        return self._stream(telling)
+
+    async def _started(self, request: Request, asked: StartTurn) -> ASGIApp:
+        telling = await self.start(asked, request.principal)
+        if asked.is_streamed:
+            return self._stream(telling)
+        if asked.is_background:
+            return await self._so_far(telling)
+        return await self._whole(request, telling)
 
     async def _received(self, request: Request) -> Received:
         has_body = request.scope["method"] == "POST"
@@ -194,7 +216,7 @@ class Exchanges:
     async def _so_far(self, telling: Telling) -> ASGIApp:
         """The same without waiting for the rest."""
         encoder, place = telling.encoder, telling.place
-        encoder.begin(place)
+        encoder.begin(self._named(place))
         for page in await self._said(place.run_id, place.after):
             encoder.encode(_entries(None, page))
         status, body = encoder.whole()
@@ -214,6 +236,27 @@ class Exchanges:
                 )
             )
         )
+
+    async def _continue(self, asked: StartTurn, told: Continued) -> StartTurn:
+        """The same as the next turn of its session, as an answer, or as a session of its own."""
+        session = await self._service.sessions.get_session(told.session_id)
+        if not 1 <= told.turn <= len(session.turns):
+            raise UnknownSession("There was no such response.")
+        run_id = session.turns[told.turn - 1]
+        said = await self._entries(run_id) if run_id else []  # the history has all turns
+        end = end_of_response(said, told.after)
+        if told.turn < len(session.turns) or is_continued(said, end):
+            history = branch(session, told.turn, said, end)
+            return replace(asked, history=joined(history, asked.history or ()))
+        if end is not None and session.is_active:
+            if isinstance(end.event, Question):
+                answer = Answer(told.session_id, end.event.id, asked.prompt)
+                return replace(asked, prompt="", history=None, answers=(answer,))
+            await self.cancel(CancelTurn(session_id=told.session_id))  # nobody will answer it
+            session = await self._service.sessions.get_session(told.session_id)
+        added = mark(asked.history or (), len(session.turns) + 1)
+        history = joined(session.history, added)
+        return replace(asked, session_id=told.session_id, history=history)
 
     async def _begin(self, asked: StartTurn, principal: Any) -> Session:
         return await self._service.sessions.create_session(
@@ -244,7 +287,10 @@ class Exchanges:
         encoder.skip([each for each in said if each.seq <= last])
         for each in answers:
             await self._answer(session, each)
-        return Telling(session, place._replace(after=last), encoder)
+        return Telling(session, place._replace(after=last), encoder, going_on.is_kept)
+
+    def _named(self, place: Place) -> Place:
+        return place._replace(agent_name=self._service.agent_name)
 
     async def _answer(self, session: Session, answer: Answer) -> None:
         with suppress(AlreadyAnswered):
