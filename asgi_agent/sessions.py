@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from .agents import Message
 from .config import ServerConfig
-from .errors import SessionBusy, UnknownQuestion, UnknownSession
+from .errors import AlreadyAnswered, SessionBusy, UnknownQuestion, UnknownSession
 from .events import Cancelled, Complete, Error, to_json
 from .runs import Run, Runs
 
@@ -44,6 +44,7 @@ class Session:
         self.run: Run | None = None  # of the latest turn, while it is active
         self.used_at = asyncio.get_running_loop().time()  # on the event loop's clock
         self.unanswered: list[str] = []  # the IDs of what was asked, and nobody followed, last time
+        self.answered: frozenset[str] = frozenset()  # the IDs of what was, in the latest turn
 
     def remember(self, messages: Sequence[Message], limit: int) -> None:
         """Add to the history, of which the oldest messages go beyond `limit` bytes."""
@@ -151,6 +152,8 @@ class SessionManager:
     async def answer(self, session: Session, question_id: str, value: Any) -> None:
         """Answer a question. Raises `UnknownQuestion` or `AlreadyAnswered`."""
         if session.run is None:
+            if question_id in session.answered:
+                raise AlreadyAnswered("This question has been answered.")
             raise UnknownQuestion("Nobody has asked this question.")
         session.run.dialogue.answer(question_id, value)
 
@@ -208,6 +211,7 @@ class SessionManager:
 
     def _ended(self, session: Session, run: Run) -> None:
         session.run = None
+        session.answered = run.dialogue.answered
         match run.outcome:
             case Complete():
                 session.status = SessionStatus.COMPLETED

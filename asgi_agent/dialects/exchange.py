@@ -186,7 +186,7 @@ def tokens(usage: Mapping[str, Any] | None) -> tuple[int, int]:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if type(value) is int and value > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +211,10 @@ class Continued(NamedTuple):
 class StartTurn:
     """Start a turn; or, with answers, go on with the turn that waits for them.
 
-    Where none waits any more, a turn is started, with the history as the client tells it. So it is
-    where there is a prompt beside the answers that is not the one of the turn that waits.
-    A turn that waits for its client is cancelled if the client begins another instead.
+    Where none waits any more, a turn is started, with the history as the client tells it. A dialect
+    brings all the answers to what one response has asked at once: what is told next begins after
+    the last of these questions. A client that says something else instead, which is a prompt beside
+    the answers, or none at all, has given up the turn that waits, and gets a new one.
 
     What `continues` the latest response of a session is its next turn, or the answer to its
     question; what continues an older one begins a session of its own, with all that was said until

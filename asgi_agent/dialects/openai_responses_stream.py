@@ -5,6 +5,7 @@ of its run is where it ends, and what is between follows from the entries alone.
 the same events under the same numbers, whenever it is asked, and keeps nothing for it.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -130,7 +131,7 @@ class ResponseStream(PartsEncoder):
                 break
             if entry.seq != self._seq + 1:
                 self._is_lost = self.is_whole = True
-                return [*frames, *self._failure(NOT_KEPT)]
+                return [*frames, *self.cut_off(NOT_KEPT)]
             self._seq = entry.seq
             frames += self._approved(entry)
             for part in self.parts.feed(entry):
@@ -159,8 +160,15 @@ class ResponseStream(PartsEncoder):
                 return []
 
     def cut_off(self, failure: str) -> list[Frame]:
-        """An `error` event, of which the SDKs make an exception."""
-        return self._failure(failure)
+        """An `error` event, with the last number again: a client that resumes misses nothing.
+
+        By its type it has what went wrong beside `error`; the API itself, and WebSockets, have it
+        within. The SDKs of JavaScript read both, and that of Python raises for the latter only.
+        """
+        told = error(failure, "server_error")
+        number = max(self._number - 1, 0)
+        data = {**told, "type": "error", "sequence_number": number, "error": told}
+        return [Frame(as_json(data), "error")]
 
     def whole(self) -> tuple[int, Any]:
         """The response, as far as it has come."""
@@ -226,9 +234,9 @@ class ResponseStream(PartsEncoder):
 
     def _approved(self, entry: Entry) -> list[Frame]:
         """An approved tool begins to run. `Parts` has told its call when the person was asked."""
-        if entry.type != ToolExec.type or not isinstance(entry.event, ToolExec):
+        if entry.type != ToolExec.type:
             return []
-        call = self._calls.get(entry.event.id)
+        call = self._calls.get(json.loads(entry.json)["id"])
         return [] if call is None or call.id in self._running else self._run(call)
 
     def _returned(self, result: Result) -> list[Frame]:
@@ -274,9 +282,8 @@ class ResponseStream(PartsEncoder):
 
     def _question(self, asked: Question) -> list[Frame]:
         """The question is text, and the prompt that continues the response is its answer."""
-        prompt = asked.prompt
-        whole = Closed("text", 0, prompt)
-        return [*self._opened("text"), *self._delta("text", prompt), *self._closed(whole)]
+        whole = Closed("text", 0, asked.prompt)
+        return [*self._opened("text"), *self._delta("text", whole.content), *self._closed(whole)]
 
     def _approval(self, asked: Approval) -> list[Frame]:
         item = {
@@ -313,17 +320,6 @@ class ResponseStream(PartsEncoder):
         self._status = status
         self.is_whole = True
         return [*frames, *self._event(event or f"response.{status}", response=self._response())]
-
-    def _failure(self, message: str) -> list[Frame]:
-        """An `error` event, with the last number again: a client that resumes misses nothing.
-
-        Its type has the fields of `error` beside it; the API itself, and WebSockets, have them in
-        it. The SDKs of JavaScript read both, and that of Python raises only for the latter.
-        """
-        failure = error(message, "server_error")
-        number = max(self._number - 1, 0)
-        data = {**failure, "type": "error", "sequence_number": number, "error": failure}
-        return [Frame(as_json(data), "error")]
 
     def _add(self, item: dict[str, Any]) -> tuple[int, list[Frame]]:
         index = len(self._output)

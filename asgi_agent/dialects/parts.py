@@ -3,7 +3,7 @@
 Dialects do not agree on words, but all that stream more than text agree on this: a text, a
 reasoning and a tool call each has a beginning, some deltas and an end. The log has blocks already;
 here they are opened with their first delta, so that none is empty, and opened again where a
-response begins in the middle of one.
+response begins in the middle of one: a text with what is still to be told, a call with all of it.
 """
 
 import json
@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from pydantic_core import from_json
+
 from ..events import (
-    AgentEvent,
     Approval,
     Audio,
     BlockEnd,
@@ -152,6 +153,7 @@ class _Call:
 
     name: str
     told: list[str] = field(default_factory=list[str])
+    is_open: bool = False  # in this response
 
 
 class Parts:
@@ -162,85 +164,100 @@ class Parts:
         self._kind: Kind | None = None
         self._at = 0
         self._content: list[str] = []
-        self._open: dict[str, _Call] = {}  # by ID
-        self._whole: set[str] = set()  # the IDs of calls that were told
+        self._begun: dict[str, _Call] = {}  # by ID
+        self._whole: set[str] = set()  # the IDs of calls that were told, ...
+        self._returned: set[str] = set()  # ... and of those of them whose result was
 
-    def feed(self, entry: Entry) -> Iterator[Part]:
+    def feed(self, entry: Entry) -> Iterator[Part]:  # noqa: C901 - a table
         """What the entry says."""
-        match entry.event:
+        match event := entry.event:
             case Text(content):
                 yield from self._delta("text", entry.seq, content)
             case Thinking(content):
                 yield from self._delta("thinking", entry.seq, content)
-            case event:
-                yield from self._other(event, entry.seq)
-
-    def close(self) -> Iterator[Part]:
-        """End the open text or reasoning. It is opened again by its next delta."""
-        if self._kind is not None:
-            kind, self._kind = self._kind, None
-            yield Closed(kind, self._at, "".join(self._content))
-
-    def _other(  # noqa: C901 - a table
-        self, event: AgentEvent, seq: int
-    ) -> Iterator[Part]:
-        match event:
             case BlockStart() | BlockEnd():
-                yield from self.close()
+                yield from self._close_block()
             case ToolDelta(call_id, name, content):
                 yield from self._call_delta(call_id, name, content)
             case ToolExec(call_id, name, args):
                 yield from self._call(call_id, name, args, "server")
             case ClientTool(call_id, name, args):
+                # Also where a person was asked about it before, or the client under the same ID.
+                self._whole.discard(call_id)
                 yield from self._call(call_id, name, args, "client")
             case Approval(_, call_id, name, args, _):
                 yield from self._call(call_id, name, args, "person")
                 yield Asked(event)
             case Question():
-                yield from self.close()
+                yield from self._close_block()
                 yield Asked(event)
-            case ToolResult(call_id, name, result, is_error):
-                yield from self._call(call_id, name, None, "server")  # where nobody told it
-                yield Result(call_id, name, result, bool(is_error))
+            case ToolResult():
+                yield from self._result(event)
             case Complete() | Error() | Cancelled():
-                yield from self._over(event, seq)
-            case Status() | Data() | Audio():
+                yield from self._over(event, entry.seq)
+            case event:
                 yield Said(event)
-            case Text() | Thinking():
-                raise AssertionError("a delta has been told before")
+
+    def close(self) -> Iterator[Part]:
+        """End all that is open: the response ends here. What goes on is opened again."""
+        yield from self._close_block()
+        for call_id, call in self._begun.items():
+            if call.is_open:
+                call.is_open = False
+                yield CallDropped(call_id, call.name, "".join(call.told))
 
     def _delta(self, kind: Kind, seq: int, content: str) -> Iterator[Part]:
         if not content:
             return
         if self._kind != kind:
-            yield from self.close()
+            yield from self._close_block()
             self._kind, self._at, self._content = kind, seq, []
             self._has_text = self._has_text or kind == "text"
             yield Opened(kind, seq)
         self._content.append(content)
         yield Delta(kind, self._at, content)
 
+    def _close_block(self) -> Iterator[Part]:
+        if self._kind is not None:
+            kind, self._kind = self._kind, None
+            yield Closed(kind, self._at, "".join(self._content))
+
     def _call_delta(self, call_id: str, name: str, content: str) -> Iterator[Part]:
-        if call_id in self._whole:
+        if self._is_made(call_id):
             return  # an agent that goes on writing a call it has made
-        yield from self.close()
-        if call_id not in self._open:
-            self._open[call_id] = _Call(name)
-            yield CallOpened(call_id, name)
+        yield from self._close_block()
+        call = self._begun.setdefault(call_id, _Call(name))
+        if not call.is_open:
+            call.is_open = True
+            yield CallOpened(call_id, call.name)
+            if call.told:  # in an earlier response
+                yield CallDelta(call_id, "".join(call.told))
         if content:
-            self._open[call_id].told.append(content)
+            call.told.append(content)
             yield CallDelta(call_id, content)
 
     def _call(self, call_id: str, name: str, args: Any, actor: Actor) -> Iterator[Part]:
-        if call_id in self._whole:
+        if self._is_made(call_id):
             return  # it was told when somebody was asked about it
-        yield from self.close()
-        call = self._open.pop(call_id, None)
-        if call is None:
-            call = _Call(name)
-            yield CallOpened(call_id, name)
+        yield from self._close_block()
+        call = self._begun.pop(call_id, _Call(name))
+        if not call.is_open:
+            yield CallOpened(call_id, name or call.name)
         self._whole.add(call_id)
-        yield Call(call_id, name or call.name, args, actor, bool(call.told))
+        self._returned.discard(call_id)
+        yield Call(call_id, name or call.name, args, actor, call.is_open and bool(call.told))
+
+    def _is_made(self, call_id: str) -> bool:
+        """Whether the call was told, and has not returned: then its ID may be used again."""
+        return call_id in self._whole and call_id not in self._returned
+
+    def _result(self, event: ToolResult) -> Iterator[Part]:
+        begun = self._begun.get(event.id)
+        if begun is not None or event.id not in self._whole:  # nobody has told the call as a whole
+            told = begun.told if begun else []
+            yield from self._call(event.id, event.name, _parsed("".join(told)), "server")
+        self._returned.add(event.id)
+        yield Result(event.id, event.name, event.result, bool(event.is_error))
 
     def _over(self, event: Terminal, seq: int) -> Iterator[Part]:
         if isinstance(event, Complete) and not self._has_text and event.data is not None:
@@ -248,10 +265,15 @@ class Parts:
             data = event.data
             yield from self._delta("text", seq, data if isinstance(data, str) else as_json(data))
         yield from self.close()
-        for call_id, call in self._open.items():
-            yield CallDropped(call_id, call.name, "".join(call.told))
-        self._open.clear()
         yield Over(event)
+
+
+def _parsed(told: str) -> Any:
+    """The arguments that were told; None where they are not JSON, or not all of it."""
+    try:
+        return from_json(told, allow_inf_nan=False)
+    except ValueError:
+        return None
 
 
 # A value as JSON on one line of ASCII: some clients take U+2028 for the end of a line.

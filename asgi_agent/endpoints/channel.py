@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..dialects.exchange import (
     Reply,
     StartTurn,
 )
-from ..errors import BadRequest, ClientDisconnected, LogError, TooManyRuns
+from ..errors import BadRequest, ClientDisconnected, LogError, TooManyRuns, UnknownSession
 from .conversation import RESTARTING
 from .exchange import FAILED, Exchanges, Telling
 from .service import Service
@@ -24,6 +25,7 @@ from .service import Service
 log = logging.getLogger("asgi_agent")
 
 RESPONSES_AT_ONCE = 16
+BROKEN = 4500  # a close code of ours, after HTTP's 500 Internal Server Error
 
 
 class Channel:
@@ -44,6 +46,8 @@ class Channel:
         self._principal = principal
         self._responses: dict[str, asyncio.Task[None]] = {}
         self._tellings: dict[str, Telling] = {}
+        self._cancelled: set[str] = set()  # the keys of turns to be cancelled once they have begun
+        self._heard: Callable[[], None] = lambda: None
 
     async def serve(self) -> None:
         """Accept the connection, and serve it until either side ends it."""
@@ -68,9 +72,8 @@ class Channel:
 
     async def _listen(self) -> None:
         while True:
-            message = await self._socket.receive()
             try:
-                key, action = self._parse(message)
+                key, action = self._parse(await self._socket.receive())
             except BadRequest as error:
                 await self._send(self._dialect.refuse(None, error))
             else:
@@ -84,22 +87,45 @@ class Channel:
     async def _begin(self, key: str, action: Action | Abort) -> None:
         if isinstance(action, Abort):
             await self._abort(key, action)
-        elif key in self._responses:
+            return
+        await self._finish(key)
+        if key in self._responses:
             await self._send(self._dialect.refuse(key, "This request is being answered."))
         elif len(self._responses) >= RESPONSES_AT_ONCE:
             await self._send(self._dialect.refuse(key, "Too many requests at once."))
         else:
             task = asyncio.create_task(self._respond(key, action))
             self._responses[key] = task
-            task.add_done_callback(lambda _: self._responses.pop(key, None))
+            task.add_done_callback(lambda done: self._forget(key, done))
+
+    async def _finish(self, key: str) -> None:
+        """Let a response end whose last frames the client may have read: the key is free then."""
+        task, telling = self._responses.get(key), self._tellings.get(key)
+        if task is not None and (task.done() or (telling is not None and telling.is_over)):
+            await asyncio.wait({task})
+            self._forget(key, task)
+
+    def _forget(self, key: str, task: asyncio.Task[None]) -> None:
+        if self._responses.get(key) is task:
+            del self._responses[key]
+            self._tellings.pop(key, None)
+            self._cancelled.discard(key)
 
     async def _abort(self, key: str, action: Abort) -> None:
-        telling = self._tellings.get(key)
-        if action.cancel and telling is not None:  # its last frames tell that it was cancelled
-            place = telling.place
+        task, telling = self._responses.get(key), self._tellings.get(key)
+        if task is None:
+            return
+        if not action.cancel:
+            task.cancel()
+        elif telling is None:
+            self._cancelled.add(key)
+        else:  # its last frames tell that it was cancelled
+            await self._cancel(telling)
+
+    async def _cancel(self, telling: Telling) -> None:
+        place = telling.place
+        with suppress(UnknownSession):  # it has ended, and was forgotten
             await self._exchanges.cancel(CancelTurn(session_id=place.session_id, turn=place.turn))
-        elif key in self._responses:
-            self._responses[key].cancel()
 
     async def _respond(self, key: str, action: Action) -> None:
         try:
@@ -107,15 +133,13 @@ class Channel:
         except ClientDisconnected:
             pass  # the others notice it too
         except (BadRequest, TooManyRuns) as error:
-            await self._refuse(key, str(error))
+            await self._fail(key, str(error))
         except LogError:
             log.exception("The event log failed")
-            await self._refuse(key, "The event log cannot be reached.")
+            await self._fail(key, "The event log cannot be reached.")
         except Exception:
             log.exception("A response failed")
-            await self._fail(key)
-        finally:
-            self._tellings.pop(key, None)
+            await self._fail(key, FAILED)
 
     async def _act(self, key: str, action: Action) -> None:
         match action:
@@ -123,7 +147,7 @@ class Channel:
                 await self._tell(key, await self._exchanges.start(action, self._principal))
             case FollowTurn():
                 telling = await self._exchanges.follow(action)
-                if action.only_active and not telling.session.is_active:
+                if action.only_active and not await self._exchanges.is_active(telling):
                     await self._send_all(self._dialect.closed(key))
                 else:
                     await self._tell(key, telling)
@@ -137,24 +161,28 @@ class Channel:
 
     async def _tell(self, key: str, telling: Telling) -> None:
         self._tellings[key] = telling
+        if key in self._cancelled:
+            await self._cancel(telling)
         await self._send_all(self._dialect.opened(key))
         async with aclosing(self._exchanges.frames(telling)) as frames:
             async for some in frames:
                 await self._send_all(self._dialect.messages(key, some))
         await self._send_all(self._dialect.closed(key))
 
-    async def _refuse(self, key: str, why: str) -> None:
-        with suppress(ClientDisconnected):
-            await self._send(self._dialect.refuse(key, why))
-
-    async def _fail(self, key: str) -> None:
+    async def _fail(self, key: str, why: str) -> None:
+        """Tell the client: where the response has begun, by its end."""
         telling = self._tellings.get(key)
-        if telling is None:
-            await self._refuse(key, FAILED)
-            return
-        with suppress(ClientDisconnected):
-            await self._send_all(self._dialect.messages(key, telling.cut_off(FAILED)))
-            await self._send_all(self._dialect.closed(key))
+        try:
+            if telling is None:
+                await self._send(self._dialect.refuse(key, why))
+            else:
+                await self._send_all(self._dialect.messages(key, telling.cut_off(why)))
+                await self._send_all(self._dialect.closed(key))
+        except ClientDisconnected:
+            pass
+        except Exception:  # nothing more can be told, and silence looks like work
+            log.exception("A response failed, and its failure could not be told")
+            await self._socket.close(BROKEN, FAILED)
 
     async def _ping(self) -> None:
         due = asyncio.Event()

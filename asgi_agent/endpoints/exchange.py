@@ -1,6 +1,6 @@
 """What the dialects of requests and responses want done: a turn started, followed, cancelled."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,11 +72,11 @@ class Exchanges:
         match parse(await self._received(request)):
             case Reply(content, status):
                 return _reply(content, status)
-            case CancelTurn() as action:
-                return await self._cancelled(action)
             case RemoveSession(session_id, content):
                 await self._service.sessions.remove_session(session_id)
                 return _reply(content, 200)
+            case CancelTurn() as action:
+                return await self._cancelled(action)
             case FollowTurn() as action:
                 return await self._followed(action)
             case StartTurn() as action:
@@ -95,9 +95,7 @@ class Exchanges:
         try:
             session = await self._begin(asked, principal)
         except SessionBusy:
-            if not await self._waits(asked.session_id or ""):
-                raise
-            await self.cancel(CancelTurn(session_id=asked.session_id or ""))
+            await self._give_up(asked.session_id or "")
             session = await self._begin(asked, principal)
         place = _place(session, len(session.turns))
         return Telling(session, place, asked.encoder, asked.is_kept)
@@ -106,15 +104,22 @@ class Exchanges:
         """Tell a turn that was started before. Raises `UnknownSession`."""
         session = await self._service.sessions.get_session(asked.session_id)
         turn = len(session.turns) if asked.turn is None else asked.turn
-        place = _place(session, turn, asked.after or 0)
+        place = _place(session, turn)
         if asked.after != 0:
-            said = await self._entries(place.run_id)
+            said = await self._entries_so_far(place.run_id)
             after = _last_answered(said) if asked.after is None else asked.after
-            if after > len(said) and after > max((each.seq for each in said), default=0):
+            if after > (said[-1].seq if said else 0):
                 raise UnknownSession("The run has not come so far.")
-            place = place._replace(after=after)
             asked.encoder.skip([each for each in said if each.seq <= after])
+            place = place._replace(after=after)
         return Telling(session, place, asked.encoder)
+
+    async def is_active(self, telling: Telling) -> bool:
+        """Whether the run that is told has not ended."""
+        try:
+            return (await self._service.runs.read(telling.place.run_id, 0)).end is None
+        except Missing:
+            return False
 
     async def cancel(self, asked: CancelTurn) -> None:
         """Cancel the turn, if it is the one under way."""
@@ -124,49 +129,65 @@ class Exchanges:
                 await self._service.sessions.cancel(session)
 
     async def frames(self, telling: Telling) -> AsyncGenerator[list[Frame], None]:
-        """The response, as it comes; in the end, in any case, the frames that end it."""
+        """The response, as it comes; in the end, in any case, the frames that end it.
+
+        By the time these leave, nothing is left to be done: who has read them may hang up, or send
+        the next request, at once.
+        """
         encoder, place = telling.encoder, telling.place
+        last: list[Frame] | None = None
         yield encoder.begin(self._named(place))
-        has_ended = False
         start = Start(place.turn, place.after)
         async with aclosing(pages(self._service.runs, telling.session, start)) as following:
             async for gap, page in following:
-                has_ended = telling.is_over = page.is_end
-                yield encoder.encode(_entries(gap, page))
-                for approval in encoder.refused():
-                    await self._answer(telling.session, Answer(place.session_id, approval, False))
-                is_latest = page.start + len(page.entries) > page.last
-                if encoder.is_whole and not has_ended:
-                    telling.is_over = True
-                    if is_latest:
-                        self._service.runs.expect_client(place.run_id)
-                    return
-                if is_latest and not has_ended:
-                    pause = encoder.pause()
-                    if pause is not None:
-                        telling.is_over = True
-                        yield pause.frames
-                        await self._pause(telling, pause)
-                        return
-        if not has_ended:
-            yield telling.cut_off(CUT_OFF)
+                now, later = _to_question(_entries(gap, page), page)
+                frames = encoder.encode(now)
+                await self._refuse(telling)
+                if page.is_end or encoder.is_whole:
+                    last = frames
+                    self._expect_client(telling, page)
+                    break
+                pause = encoder.pause() if _is_latest(page) else None
+                if pause is not None:
+                    last = [*frames, *pause.frames]
+                    await self._pause(telling, pause)
+                    break
+                yield [*frames, *encoder.encode(later)]
+        if last is None:
+            last = telling.cut_off(CUT_OFF)
         elif not telling.is_kept:
-            await self._service.sessions.remove_session(place.session_id)
+            await self._forget(telling)
+        telling.is_over = True
+        yield last
+
+    def _expect_client(self, telling: Telling, page: Page) -> None:
+        """Where nothing was said after a response that is whole, its client has to act."""
+        if _is_latest(page) and not page.is_end:
+            self._service.runs.expect_client(telling.place.run_id)
+
+    async def _refuse(self, telling: Telling) -> None:
+        for approval in telling.encoder.refused():
+            with suppress(UnknownQuestion):  # it was long ago, or the agent waits no longer
+                await self._answer(telling.session, Answer("", approval, False))
 
     async def _pause(self, telling: Telling, pause: Pause) -> None:
-        if pause.is_final:
-            with suppress(SessionBusy):  # it has ended meanwhile
-                await self._service.sessions.cancel(telling.session, "nobody can answer")
-        else:
+        if not pause.is_final:
             self._service.runs.expect_client(telling.place.run_id)
+            return
+        with suppress(SessionBusy):  # it has ended meanwhile
+            await self._service.sessions.cancel(telling.session, "nobody can answer")
+
+    async def _forget(self, telling: Telling) -> None:
+        session = telling.session
+        if not session.is_active:  # else it waits for the client's next request
+            with suppress(UnknownSession):  # somebody else was quicker
+                await self._service.sessions.remove_session(session.session_id)
 
     async def _followed(self, asked: FollowTurn) -> ASGIApp:
         telling = await self.follow(asked)
-        if not asked.is_streamed:
-            return await self._so_far(telling)
-        if asked.only_active and not telling.session.is_active:
+        if asked.only_active and not await self.is_active(telling):
             return Response(status=204)
-        return self._stream(telling)
+        return self._stream(telling) if asked.is_streamed else await self._so_far(telling)
 
     async def _started(self, request: Request, asked: StartTurn) -> ASGIApp:
         telling = await self.start(asked, request.principal)
@@ -177,7 +198,7 @@ class Exchanges:
         return await self._whole(request, telling)
 
     async def _received(self, request: Request) -> Received:
-        has_body = request.scope["method"] == "POST"
+        has_body = request.scope["method"] == "POST" and _has_body(request.headers)
         limit = self._service.config.max_body_bytes
         return Received(
             await request.json_body(limit) if has_body else b"",
@@ -217,8 +238,7 @@ class Exchanges:
         """The same without waiting for the rest."""
         encoder, place = telling.encoder, telling.place
         encoder.begin(self._named(place))
-        for page in await self._said(place.run_id, place.after):
-            encoder.encode(_entries(None, page))
+        encoder.encode(await self._entries_so_far(place.run_id, place.after))
         status, body = encoder.whole()
         return JSONResponse(body, status)
 
@@ -243,7 +263,7 @@ class Exchanges:
         if not 1 <= told.turn <= len(session.turns):
             raise UnknownSession("There was no such response.")
         run_id = session.turns[told.turn - 1]
-        said = await self._entries(run_id) if run_id else []  # the history has all turns
+        said = await self._entries_so_far(run_id) if run_id else []  # the history has all turns
         end = end_of_response(said, told.after)
         if told.turn < len(session.turns) or is_continued(said, end):
             history = branch(session, told.turn, said, end)
@@ -255,39 +275,39 @@ class Exchanges:
             await self.cancel(CancelTurn(session_id=told.session_id))  # nobody will answer it
             session = await self._service.sessions.get_session(told.session_id)
         added = mark(asked.history or (), len(session.turns) + 1)
-        history = joined(session.history, added)
-        return replace(asked, session_id=told.session_id, history=history)
+        return replace(asked, session_id=told.session_id, history=joined(session.history, added))
 
     async def _begin(self, asked: StartTurn, principal: Any) -> Session:
         return await self._service.sessions.create_session(
             asked.prompt, asked.history, asked.session_id, principal
         )
 
-    async def _waits(self, session_id: str) -> bool:
-        """Whether what the turn has said last is for the client to answer."""
+    async def _give_up(self, session_id: str) -> None:
+        """Cancel the turn if what it has said last is for the client. Raises `SessionBusy`."""
         session = await self._service.sessions.get_session(session_id)
-        said = await self._entries(_place(session, len(session.turns)).run_id)
-        return bool(said) and said[-1].type in QUESTIONS
+        said = await self._entries_so_far(_place(session, len(session.turns)).run_id)
+        if not said or said[-1].type not in QUESTIONS:
+            raise SessionBusy("This session has a turn under way.")
+        await self.cancel(CancelTurn(session_id=session_id))
 
-    async def _go_on(self, going_on: StartTurn) -> Telling:
+    async def _go_on(self, asked: StartTurn) -> Telling:
         """Answer the run that waits, and tell what follows the last that it has asked.
 
         What was answered before is no error: a client that was cut off sends its request again.
         """
-        answers, encoder = going_on.answers, going_on.encoder
-        session = await self._service.sessions.get_session(answers[0].session_id)
+        session = await self._service.sessions.get_session(asked.answers[0].session_id)
         place = _place(session, len(session.turns))
-        said = await self._entries(place.run_id)
-        asked = {each.id: seq for seq, each in _questions(said)}
-        if not all(each.id in asked and each.run_id in (None, place.run_id) for each in answers):
+        said = await self._entries_so_far(place.run_id)
+        questions = _questions(said)
+        if not all(_is_asked(each, place, questions) for each in asked.answers):
             raise UnknownQuestion("Nobody has asked this question.")
-        if going_on.prompt not in ("", _prompt(session)):
-            raise UnknownQuestion("The client has asked something else meanwhile.")
-        last = max(asked[each.id] for each in answers)
-        encoder.skip([each for each in said if each.seq <= last])
-        for each in answers:
+        if asked.prompt not in ("", _prompt(session)):
+            raise UnknownQuestion("The client has said something else.")
+        for each in asked.answers:
             await self._answer(session, each)
-        return Telling(session, place._replace(after=last), encoder, going_on.is_kept)
+        after = max(questions[each.id] for each in asked.answers)
+        asked.encoder.skip([each for each in said if each.seq <= after])
+        return Telling(session, place._replace(after=after), asked.encoder, asked.is_kept)
 
     def _named(self, place: Place) -> Place:
         return place._replace(agent_name=self._service.agent_name)
@@ -296,19 +316,22 @@ class Exchanges:
         with suppress(AlreadyAnswered):
             await self._service.sessions.answer(session, answer.id, answer.value)
 
-    async def _entries(self, run_id: str) -> list[Entry]:
-        return [each for page in await self._said(run_id) for each in _entries(None, page)]
-
-    async def _said(self, run_id: str, after: int = 0) -> list[Page]:
+    async def _entries_so_far(self, run_id: str, after: int = 0) -> list[Entry]:
         """What the run has said so far."""
-        found: list[Page] = []
+        said: list[Entry] = []
         try:
             while (page := await self._service.runs.read(run_id, after, PAGE_ENTRIES)).entries:
-                found.append(page)
-                after = page.start + len(page.entries) - 1
+                said += _entries(None, page)
+                after = said[-1].seq
         except Missing:
             raise UnknownSession("Session not found or expired") from None
-        return found
+        return said
+
+
+def _has_body(headers: Mapping[str, str]) -> bool:
+    """Whether there is anything to be read. A POST that is to cancel says all by its path."""
+    length = headers.get("content-length", "0")
+    return "content-type" in headers or "transfer-encoding" in headers or length != "0"
 
 
 def _place(session: Session, turn: int, after: int = 0) -> Place:
@@ -323,25 +346,51 @@ def _entries(gap: bytes | None, page: Page) -> list[Entry]:
     return [*told, *(entry(seq, kept) for seq, kept in enumerate(page.entries, page.start))]
 
 
+def _is_latest(page: Page) -> bool:
+    """Whether the run has said nothing beyond this page."""
+    return page.start + len(page.entries) > page.last
+
+
+def _to_question(told: list[Entry], page: Page) -> tuple[list[Entry], list[Entry]]:
+    """What may end the response, up to the last question, and what the agent said beyond it.
+
+    A response ends right after a question, because the next one begins there.
+    """
+    ends = [index for index, each in enumerate(told, 1) if each.type in QUESTIONS]
+    if page.is_end or not ends:
+        return told, []
+    return told[: ends[-1]], told[ends[-1] :]
+
+
+def _last_answered(said: Sequence[Entry]) -> int:
+    """The number of the last question that the run went on after; 0 if there is none."""
+    while said and said[-1].type in QUESTIONS:
+        said = said[:-1]  # it waits, or will be found to be answered
+    return max((each.seq for each in said if each.type in QUESTIONS), default=0)
+
+
+def _is_asked(answer: Answer, place: Place, questions: Mapping[str, int]) -> bool:
+    return (
+        answer.session_id == place.session_id
+        and answer.run_id in (None, place.run_id)
+        and answer.id in questions
+    )
+
+
 def _prompt(session: Session) -> object:
-    """What the turn was asked that is under way."""
+    """What the turn that is under way was asked."""
     asked = (each["content"] for each in reversed(session.history) if each["role"] == "user")
     return next(asked, "")
 
 
-def _last_answered(said: Sequence[Entry]) -> int:
-    """The number of the last question that the run went on after; 0 if it has not."""
-    first_open = len(said)
-    while first_open and said[first_open - 1].type in QUESTIONS:
-        first_open -= 1  # what is asked at the end still waits, or will be found to be answered
-    return max((each.seq for each in said[:first_open] if each.type in QUESTIONS), default=0)
-
-
-def _questions(said: Sequence[Entry]) -> list[tuple[int, Question | Approval | ClientTool]]:
-    found = [(each.seq, each.event) for each in said if each.type in QUESTIONS]
-    return [
-        (seq, event) for seq, event in found if isinstance(event, Question | Approval | ClientTool)
-    ]
+def _questions(said: Sequence[Entry]) -> dict[str, int]:
+    """The entries that want an answer, by the ID under which it is given."""
+    events = [(each.event, each.seq) for each in said if each.type in QUESTIONS]
+    return {
+        event.id: seq
+        for event, seq in events
+        if isinstance(event, Question | Approval | ClientTool)
+    }
 
 
 def _reply(content: Any, status: int) -> ASGIApp:

@@ -62,6 +62,11 @@ class Dialogue:
         """What still has to be answered, in the order in which it was asked."""
         return list(self._open.values())
 
+    @property
+    def answered(self) -> frozenset[str]:
+        """The IDs of what has its answer."""
+        return frozenset(self._answered)
+
     async def ask(self, prompt: str, schema: dict[str, Any] | None = None) -> Any:
         """Ask the client, and wait for the answer."""
         return await self._wait_for(Question(uuid4().hex, prompt, schema))
