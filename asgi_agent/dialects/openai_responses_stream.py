@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..events import Approval, Cancelled, Complete, Entry, Error, Question, Terminal, ToolExec
+from ..events import Approval, Complete, Entry, Error, Question, Terminal, ToolExec
 from .exchange import Frame, PartsEncoder, Place, tokens, wire_id
 from .parts import (
     Asked,
@@ -58,19 +58,12 @@ def read_id(text: str) -> ResponseId | None:
     return ResponseId(session_id, int(turn), int(after), int(created, 16))
 
 
-class _Words(NamedTuple):
-    """What the parts of one kind of text are called."""
-
-    prefix: str  # of the item's ID
-    part: str
-    text: str
-    number: str  # of the part in the item, which has one
-
-
-_WORDS: dict[Kind, _Words] = {
-    "text": _Words("msg", "response.content_part", "response.output_text", "content_index"),
-    "thinking": _Words(
-        "rs", "response.reasoning_summary_part", "response.reasoning_summary_text", "summary_index"
+# What the parts of one kind of text are called: the item's ID, the part, the text, its number.
+_WORDS: dict[Kind, tuple[str, str, str, str]] = {
+    "text": ("msg", "response.content_part", "response.output_text", "content_index"),
+    "thinking": (
+        *("rs", "response.reasoning_summary_part"),
+        *("response.reasoning_summary_text", "summary_index"),
     ),
 }
 
@@ -114,8 +107,8 @@ class ResponseStream(PartsEncoder):
     def skipped(self, part: Part) -> None:
         """A tool that an earlier response has told of may return in this one."""
         match part:
-            case Call(id, actor="server" | "person"):
-                self._calls[id] = part
+            case Call():
+                self._know(part)
             case Asked(Approval(id, tool_id)):
                 self._approvals[tool_id] = id
             case Result(id):
@@ -181,34 +174,41 @@ class ResponseStream(PartsEncoder):
         return 200, self._response()
 
     def _opened(self, kind: Kind) -> list[Frame]:
-        words = _WORDS[kind]
-        self._text, added = self._add(_text_item(kind, self._item_id(words.prefix), []))
-        return [*added, *self._text_event(kind, f"{words.part}.added", part=_part(kind, ""))]
+        prefix, part, _, _ = _WORDS[kind]
+        self._text, added = self._add(_text_item(kind, self._item_id(prefix), []))
+        return [*added, *self._text_event(kind, f"{part}.added", part=_part(kind, ""))]
 
     def _delta(self, kind: Kind, content: str) -> list[Frame]:
-        return self._text_event(kind, f"{_WORDS[kind].text}.delta", delta=content)
+        _, _, text, _ = _WORDS[kind]
+        return self._text_event(kind, f"{text}.delta", delta=content)
 
     def _closed(self, closed: Closed, status: str = "completed") -> list[Frame]:
-        kind, words = closed.kind, _WORDS[closed.kind]
-        part = _part(kind, closed.content)
+        kind, content = closed.kind, closed.content
+        _, part, text, _ = _WORDS[kind]
         item_id = self._output[self._text]["id"]
-        self._output[self._text] = _text_item(kind, item_id, [part], status)
+        self._output[self._text] = _text_item(kind, item_id, [_part(kind, content)], status)
         return [
-            *self._text_event(kind, f"{words.text}.done", text=closed.content),
-            *self._text_event(kind, f"{words.part}.done", part=part),
+            *self._text_event(kind, f"{text}.done", text=content),
+            *self._text_event(kind, f"{part}.done", part=_part(kind, content)),
             *self._done(self._text),
         ]
 
     def _text_event(self, kind: Kind, type: str, **fields: Any) -> list[Frame]:
         if type.startswith("response.output_text"):
             fields["logprobs"] = []
-        return self._item_event(type, self._text, **{_WORDS[kind].number: 0}, **fields)
+        number = {_WORDS[kind][3]: 0}
+        return self._item_event(type, self._text, **number, **fields)
 
     def _call(self, call: Call) -> list[Frame]:
+        self._know(call)
         if call.actor == "client":
             return [*self._ask_client(call), *self._end("completed")]
-        self._calls[call.id] = call
         return self._run(call) if call.actor == "server" else []  # or told as what is asked
+
+    def _know(self, call: Call) -> None:
+        self._calls.pop(call.id, None)
+        if call.actor != "client":  # its result is no news to the client
+            self._calls[call.id] = call
 
     def _run(self, call: Call) -> list[Frame]:
         """A tool of ours begins to run."""
@@ -308,7 +308,7 @@ class ResponseStream(PartsEncoder):
                 # The codes that clients know are of the API's own; ours are for the reader.
                 self._error = {"code": "server_error", "message": message, "type": code}
                 return self._end("failed")
-            case Cancelled():
+            case _:
                 return self._end("cancelled", "response.incomplete")
 
     def _end(self, status: str, event: str = "") -> list[Frame]:

@@ -79,7 +79,7 @@ class Exchanges:
                 return await self._cancelled(action)
             case FollowTurn() as action:
                 return await self._followed(action)
-            case StartTurn() as action:
+            case action:
                 return await self._started(request, action)
 
     async def start(self, asked: StartTurn, principal: Any) -> Telling:
