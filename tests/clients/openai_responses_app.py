@@ -50,6 +50,10 @@ async def agent(turn: Turn) -> Said:  # noqa: C901, PLR0912 - a table
             for number in range(60):
                 yield f"{number} "
                 await asyncio.sleep(0.01)
+        case "Say too much.":
+            for _ in range(100):
+                yield "much" * 25_000
+                await asyncio.sleep(0)
         case "Be brief.":
             yield "No"
             yield Complete(None, finish_reason="length")
