@@ -91,7 +91,7 @@ class ResponseStream(PartsEncoder):
         self._error: dict[str, Any] | None = None
         self._incomplete: dict[str, Any] | None = None
         self._usage: dict[str, Any] | None = None
-        self._is_lost = False
+        self._failed: tuple[int, str] | None = None  # how and why it could not be told
 
     def begin(self, place: Place) -> list[Frame]:
         """The empty response."""
@@ -123,7 +123,7 @@ class ResponseStream(PartsEncoder):
             if self.is_whole:
                 break
             if entry.seq != self._seq + 1:
-                self._is_lost = self.is_whole = True
+                self._failed, self.is_whole = (404, NOT_KEPT), True
                 return [*frames, *self.cut_off(NOT_KEPT)]
             self._seq = entry.seq
             frames += self._approved(entry)
@@ -158,6 +158,7 @@ class ResponseStream(PartsEncoder):
         By its type it has what went wrong beside `error`; the API itself, and WebSockets, have it
         within. The SDKs of JavaScript read both, and that of Python raises for the latter only.
         """
+        self._failed = self._failed or (500, failure)
         told = error(failure, "server_error")
         number = max(self._number - 1, 0)
         data = {**told, "type": "error", "sequence_number": number, "error": told}
@@ -165,8 +166,8 @@ class ResponseStream(PartsEncoder):
 
     def whole(self) -> tuple[int, Any]:
         """The response, as far as it has come."""
-        if self._is_lost:
-            return 404, {"error": error(NOT_KEPT, "invalid_request_error")}
+        if self._failed is not None:
+            return self._failed[0], {"error": error(self._failed[1], "server_error")}
         if not self.is_whole:
             for part in self.parts.close():
                 if isinstance(part, Closed):

@@ -301,6 +301,13 @@ def test_a_stream_that_is_cut_off_loses_nothing() -> None:
     assert [json.loads(frame.data)["delta"] for frame in rest] == ["two"]
 
 
+def test_a_response_that_was_cut_off_is_not_read_as_if_it_went_on() -> None:
+    _, encoder = stream(entries(Text("one")))
+    encoder.cut_off("Too slow.")
+    status, told = encoder.whole()
+    assert (status, told["error"]["message"]) == (500, "Too slow.")
+
+
 def test_a_response_whose_beginning_is_gone_is_not_told_as_if_it_were_whole() -> None:
     gap = entry(0, encode(Data("gap", {})))
     late = entry(7, encode(Text("late")))

@@ -88,6 +88,14 @@ async def asking_leave(turn: Turn) -> Any:
         yield "I left it."
 
 
+async def busy(turn: Turn) -> Any:
+    """Runs a tool of its own while the client runs another."""
+    yield ToolExec("1", "search", {"q": "x"})
+    yield ClientTool("2", "where", {})
+    place = await anext(aiter(turn.inbox))
+    yield ToolResult("1", "search", f"found {place['value']}")
+
+
 async def asking(turn: Turn) -> Any:
     """Asks once in a conversation, and then tells what it remembers."""
     if turn.history:
@@ -226,6 +234,18 @@ def test_each_response_of_a_turn_is_told_again_as_itself() -> None:
                 assert again.json() == each
                 told = await events(server, "GET", f"/v1/responses/{each['id']}?stream=true")
                 assert told[-1]["response"] == each
+
+    run(main())
+
+
+def test_a_tool_of_an_earlier_response_is_told_again_with_its_arguments() -> None:
+    async def main() -> None:
+        async with serving(busy) as (server, _):
+            first = await create(server, "hi")
+            told = await create(server, [output_of(first["output"][-1], "Bern")])
+            [call] = told["output"]
+            assert (call["arguments"], call["output"]) == ('{"q":"x"}', "found Bern")
+            assert (await server.request("GET", f"/v1/responses/{told['id']}")).json() == told
 
     run(main())
 
@@ -372,6 +392,33 @@ def test_what_continues_an_older_response_knows_nothing_of_what_came_after() -> 
             assert text(twig).startswith(f"{known}[user: two] ")
             assert text(twig).endswith(" twig")
             assert len(app.service.sessions) == 3
+
+    run(main())
+
+
+def test_a_branch_from_the_middle_of_a_turn_knows_what_went_before_it() -> None:
+    async def main() -> None:
+        async with serving(asking_leave) as (server, _):
+            first = await create(server, "hello")
+            asked = await create(server, "delete", previous_response_id=first["id"])
+            answer = verdict(asked["output"][-1], approve=True)
+            told = await create(server, [answer], previous_response_id=asked["id"])
+            branch = await create(server, "other", previous_response_id=asked["id"])
+            assert text(branch) == "4"  # messages before
+            await create(server, "more", previous_response_id=told["id"])
+            branch = await create(server, "other", previous_response_id=asked["id"])
+            assert text(branch) == "4"
+
+    run(main())
+
+
+def test_a_response_that_was_cancelled_is_continued_in_its_session() -> None:
+    async def main() -> None:
+        async with serving(asking_leave) as (server, app):
+            asked = await create(server, "delete")
+            await server.request("POST", f"/v1/responses/{asked['id']}/cancel")
+            told = await create(server, "go on", previous_response_id=asked["id"])
+            assert (text(told), len(app.service.sessions)) == ("2", 1)
 
     run(main())
 
