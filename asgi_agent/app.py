@@ -23,7 +23,7 @@ from .asgi import (
     locate,
 )
 from .config import ServerConfig
-from .dialects import bond, lesson, openai_chat, openai_responses
+from .dialects import anthropic_messages, bond, lesson, openai_chat, openai_responses
 from .dialects.base import Tell, WebSocketDialect
 from .dialects.exchange import Dialect
 from .endpoints.bond import BondEndpoints
@@ -49,7 +49,11 @@ log = logging.getLogger("asgi_agent")
 ALL_METHODS = Response(status=204, headers=[(b"allow", b"GET, POST, DELETE, HEAD, OPTIONS")])
 UNKNOWN = JSONResponse(bond.error(404, "Not Found")[1], 404)
 
-DIALECTS: tuple[Dialect, ...] = (openai_chat.OpenAIChat(), openai_responses.OpenAIResponses())
+DIALECTS: tuple[Dialect, ...] = (
+    openai_chat.OpenAIChat(),
+    openai_responses.OpenAIResponses(),
+    anthropic_messages.AnthropicMessages(),
+)
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
 Middleware: TypeAlias = Callable[[ASGIApp], ASGIApp]

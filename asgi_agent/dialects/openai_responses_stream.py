@@ -197,8 +197,7 @@ class ResponseStream(PartsEncoder):
     def _text_event(self, kind: Kind, type: str, **fields: Any) -> list[Frame]:
         if type.startswith("response.output_text"):
             fields["logprobs"] = []
-        number = {_WORDS[kind][3]: 0}
-        return self._item_event(type, self._text, **number, **fields)
+        return self._item_event(type, self._text, **{_WORDS[kind][3]: 0}, **fields)
 
     def _call(self, call: Call) -> list[Frame]:
         self._know(call)
@@ -278,8 +277,9 @@ class ResponseStream(PartsEncoder):
         ]
 
     def _asked(self, asked: Question | Approval) -> list[Frame]:
+        closed = [frame for part in self.parts.close() for frame in self.tell(part)]
         told = self._question(asked) if isinstance(asked, Question) else self._approval(asked)
-        return [*told, *self._end("completed")]
+        return [*closed, *told, *self._end("completed")]
 
     def _question(self, asked: Question) -> list[Frame]:
         """The question is text, and the prompt that continues the response is its answer."""

@@ -86,7 +86,12 @@ HARD: list[list[AgentEvent]] = [
     [ToolResult("", "a", 1), ToolResult("", "a", 2), Complete(None)],
     [ToolExec("1", "a", {}), ClientTool("2", "b", {}), ToolResult("1", "a", 1), Complete(None)],
     [ClientTool("1", "a", {}), ToolResult("1", "a", 1), Complete(None)],
-    [Approval("q", "1", "a", {}, ""), Approval("q", "1", "a", {}, ""), Complete(None)],
+    [
+        Approval("q", "1", "a", {}, ""),
+        Text("well"),
+        Approval("q", "1", "a", {}, ""),
+        Complete(None),
+    ],
     [Approval("q", "1", "a", {}, ""), ToolResult("1", "a", 1), Complete(None)],
     [Approval("", "1", "a", {}, ""), ToolExec("1", "a", {}), ToolExec("1", "a", {}), Error("", "")],
     [Question("q", ""), Text(""), Complete(None)],

@@ -1,8 +1,6 @@
 """OpenAI Responses: the events of a response, and its ID."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -39,9 +37,8 @@ from asgi_agent.events import (
     ToolResult,
     encode,
     entry,
-    fields_of,
 )
-from tests.dialects import responses_reader
+from tests.dialects import golden_streams, responses_reader
 from tests.dialects.responses_streams import (
     ASKS,
     CASES,
@@ -53,8 +50,6 @@ from tests.dialects.responses_streams import (
     stream,
 )
 from tests.dialects.speech import entries, runs
-
-GOLDEN = Path(__file__).parent / "golden" / "openai_responses"
 
 
 def told(*events: AgentEvent, after: int = 0) -> list[dict[str, Any]]:
@@ -73,29 +68,17 @@ def output(*events: AgentEvent, after: int = 0) -> list[dict[str, Any]]:
 # Golden streams: the entries of a run, and the bytes of each of its responses
 
 
-def recorded() -> list[str]:
-    return sorted(path.stem for path in GOLDEN.glob("*.json"))
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_a_run_is_told_as_it_was_recorded(name: str) -> None:
     events = CASES[name]
     streams = {
-        str(after): to_sse(stream(entries(*events), after=after)[0]).decode().splitlines()
-        for after in starts(events)
+        str(after): to_sse(stream(entries(*events), after=after)[0]) for after in starts(events)
     }
-    record = {
-        "entries": [{"type": each.type, **fields_of(each)} for each in events],
-        "streams": streams,
-    }
-    path = GOLDEN / f"{name}.json"
-    if os.environ.get("WRITE_GOLDEN"):
-        path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    assert record == json.loads(path.read_text())
+    golden_streams.check("openai_responses", name, events, streams)
 
 
 def test_every_record_is_of_a_run() -> None:
-    assert recorded() == sorted(CASES)
+    assert golden_streams.names("openai_responses") == sorted(CASES)
 
 
 # What any run says, is what the client reads
