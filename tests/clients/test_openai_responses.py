@@ -20,7 +20,7 @@ from tests.dialects.responses_streams import CASES, HARD, starts, stream
 from tests.dialects.speech import entries, runs
 from tests.serving import HOSTS, Served, serve
 
-APP = "tests.clients.openai_responses_app:app"
+APP = "tests.clients.obedient_app:app"
 WEATHER = "It is 18 °C.\u2028"
 
 

@@ -1,4 +1,4 @@
-"""The application that the clients of OpenAI's Responses are run against."""
+"""An application whose agent does what it is told, for the clients of models to be run against."""
 
 import asyncio
 from collections.abc import AsyncGenerator
