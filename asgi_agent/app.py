@@ -23,7 +23,17 @@ from .asgi import (
     locate,
 )
 from .config import ServerConfig
-from .dialects import a2a, ag_ui, ai_sdk, bond, lesson, llamabot, openai_chat
+from .dialects import (
+    a2a,
+    ag_ui,
+    ai_sdk,
+    anthropic_messages,
+    bond,
+    lesson,
+    llamabot,
+    openai_chat,
+    openai_responses,
+)
 from .dialects.base import Tell, WebSocketDialect
 from .dialects.exchange import Dialect
 from .endpoints.bond import BondEndpoints
@@ -51,9 +61,11 @@ UNKNOWN = JSONResponse(bond.error(404, "Not Found")[1], 404)
 
 DIALECTS: tuple[Dialect, ...] = (
     openai_chat.OpenAIChat(),
+    openai_responses.OpenAIResponses(),
+    anthropic_messages.AnthropicMessages(),
     ai_sdk.AISDK(),
-    a2a.A2A(),
     ag_ui.AgUi(),
+    a2a.A2A(),
     llamabot.LlamaBot(),
 )
 

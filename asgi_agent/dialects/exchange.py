@@ -52,6 +52,7 @@ class Place(NamedTuple):
     turn: int  # from 1
     run_id: str
     after: int = 0
+    agent_name: str = ""
 
 
 class Pause(NamedTuple):
@@ -65,6 +66,14 @@ class Encoder(Protocol):
     """One response. It is fed in order, and asked after each page how things stand."""
 
     headers: Sequence[tuple[bytes, bytes]]  # streamed or whole, beside those of its kind
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its last frame was told before its run ended: what is said later is not its own.
+
+        So ends a response whose end is in the log, and not in when it was read, as `pause` is.
+        """
+        ...
 
     def begin(self, place: Place) -> list[Frame]:
         """The frames before the first entry."""
@@ -109,6 +118,7 @@ class PartsEncoder:
     """An `Encoder` that tells the parts of a run. A dialect says how, part by part, in `tell`."""
 
     headers: Sequence[tuple[bytes, bytes]] = ()
+    is_whole = False
 
     def __init__(self) -> None:
         self.parts = Parts()
@@ -210,6 +220,14 @@ class Answer:
     run_id: str | None = None  # the run that asked, where the client can tell
 
 
+class Continued(NamedTuple):
+    """A response that was told before, by the place at which it begins."""
+
+    session_id: str
+    turn: int
+    after: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTurn:
     """Start a turn; or, with answers, go on with the turn that waits for them.
@@ -218,6 +236,10 @@ class StartTurn:
     brings all the answers to what one response has asked at once: what is told next begins after
     the last of these questions. A client that says something else instead, which is a prompt beside
     the answers, or none at all, has given up the turn that waits, and gets a new one.
+
+    What `continues` the latest response of a session is its next turn, or the answer to its
+    question; what continues an older one begins a session of its own, with all that was said until
+    then. The `history` is then what the client says between that response and the prompt.
     """
 
     encoder: Encoder
@@ -226,8 +248,10 @@ class StartTurn:
     takes_over: bool = False  # a turn that is under way is cancelled; else, the session is busy
     history: Sequence[Mapping[str, Any]] | None = None  # None: what the session remembers
     session_id: str | None = None
+    continues: Continued | None = None
     answers: Sequence[Answer] = ()
     is_streamed: bool = True
+    is_background: bool = False  # not streamed, the response is what there is of it at once
     is_kept: bool = True  # false: nobody can come back to it, so it goes with its answer
 
 
@@ -259,6 +283,14 @@ class CancelTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveSession:
+    """Cancel what the session does, free all that is kept of it, and answer with `content`."""
+
+    session_id: str
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """Answer at once."""
 
@@ -266,7 +298,7 @@ class Reply:
     status: int = 200
 
 
-Action: TypeAlias = StartTurn | FollowTurn | CancelTurn | Reply
+Action: TypeAlias = StartTurn | FollowTurn | CancelTurn | RemoveSession | Reply
 Parse: TypeAlias = Callable[[Received], Action]  # raises `BadRequest`
 
 

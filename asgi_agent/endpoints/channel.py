@@ -13,6 +13,7 @@ from ..dialects.exchange import (
     CancelTurn,
     ChannelDialect,
     FollowTurn,
+    RemoveSession,
     StartTurn,
 )
 from ..errors import BadRequest, ClientDisconnected, LogError, TooManyRuns, UnknownSession
@@ -151,6 +152,9 @@ class Channel:
                     await self._tell(key, telling)
             case CancelTurn():
                 await self._exchanges.cancel(action)
+            case RemoveSession(session_id, content):
+                await self._service.sessions.remove_session(session_id)
+                await self._send(str(content))
             case reply:
                 await self._send(str(reply.content))
 

@@ -1,6 +1,6 @@
 """What the dialects of requests and responses want done: a turn started, followed, cancelled."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +10,7 @@ from ..asgi import ASGIApp, EventStream, JSONResponse, Response, UntilDisconnect
 from ..dialects.exchange import (
     Answer,
     CancelTurn,
+    Continued,
     Encoder,
     FollowTurn,
     Frame,
@@ -17,6 +18,7 @@ from ..dialects.exchange import (
     Pause,
     Place,
     Received,
+    RemoveSession,
     Reply,
     StartTurn,
     to_sse,
@@ -29,16 +31,28 @@ from ..errors import (
     UnknownQuestion,
     UnknownSession,
 )
-from ..events import Approval, ClientTool, Entry, Question, entry
+from ..events import Entry, Question
 from ..logs import Page
 from ..sessions import Session
+from .asked import (
+    QUESTIONS,
+    entries_of,
+    is_asked,
+    is_latest,
+    last_answered,
+    named,
+    place_of,
+    prompt_of,
+    questions_in,
+    to_question,
+)
+from .continuing import branch, end_of_response, is_continued, joined, mark
 from .following import Start, pages
 from .service import Request, Service
 
 FAILED = "The stream failed."
 CUT_OFF = "The stream ended before the answer did."
 PAGE_ENTRIES = 256
-QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
 
 
 @dataclass(slots=True)
@@ -70,25 +84,20 @@ class Exchanges:
         match parse(await self._received(request)):
             case Reply(content, status):
                 return _reply(content, status)
+            case RemoveSession(session_id, content):
+                await self._service.sessions.remove_session(session_id)
+                return _reply(content, 200)
             case CancelTurn() as action:
                 return await self._cancelled(action)
             case FollowTurn() as action:
-                telling = await self.follow(action)
-                if telling is None:
-                    return Response(status=204)
-                if action.is_streamed:
-                    return self._stream(telling)
-                return await self._so_far(telling)
+                return await self._followed(action)
             case action:
-                telling = await self.start(action, request.principal)
-                return (
-                    self._stream(telling)
-                    if action.is_streamed
-                    else await self._whole(request, telling)
-                )
+                return await self._started(request, action)
 
     async def start(self, asked: StartTurn, principal: Any) -> Telling:
         """Start the turn, or answer the one that waits, and tell what it says from then on."""
+        if asked.continues is not None and not asked.answers:
+            asked = await self._continue(asked, asked.continues)
         if asked.answers:
             try:
                 return await self._go_on(asked)
@@ -100,7 +109,7 @@ class Exchanges:
         except SessionBusy:
             await self._give_up(asked)
             session = await self._begin(asked, principal)
-        place = _place(session, len(session.turns))
+        place = place_of(session, len(session.turns))
         return Telling(session, place, asked.encoder, asked.is_kept)
 
     async def follow(self, asked: FollowTurn) -> Telling | None:
@@ -119,12 +128,14 @@ class Exchanges:
     async def _follow(self, asked: FollowTurn) -> Telling:
         session = await self._service.sessions.get_session(asked.session_id)
         turn = len(session.turns) if asked.turn is None else asked.turn
-        place = _place(session, turn)
+        place = place_of(session, turn)
         if asked.after != 0:
             said = await self._entries_so_far(place.run_id)
-            after = _last_answered(said) if asked.after is None else asked.after
+            after = last_answered(said) if asked.after is None else asked.after
             if not isinstance(after, int):
                 after = after(said, await self._waiting(session, turn))
+            if after > (said[-1].seq if said else 0):
+                raise UnknownSession("The run has not come so far.")
             asked.encoder.skip([each for each in said if each.seq <= after])
             place = place._replace(after=after)
         return Telling(session, place, asked.encoder)
@@ -157,19 +168,20 @@ class Exchanges:
         """
         encoder, place = telling.encoder, telling.place
         last: list[Frame] | None = None
-        yield encoder.begin(place)
+        yield encoder.begin(self._named(place))
         start = Start(place.turn, place.after)
         async with aclosing(pages(self._service.runs, telling.session, start)) as following:
             async for gap, page in following:
-                now, later = _to_question(_entries(gap, page), page)
+                now, later = to_question(entries_of(gap, page), page)
                 if any(each.type in QUESTIONS for each in now):
                     encoder.waiting(await self._waiting(telling.session, place.turn))
                 frames = encoder.encode(now)
                 await self._refuse(telling)
-                if page.is_end:
+                if page.is_end or encoder.is_whole:
                     last = frames
+                    self._expect_client(telling, page)
                     break
-                pause = encoder.pause() if _is_latest(page) else None
+                pause = encoder.pause() if is_latest(page) else None
                 if pause is not None:
                     last = [*frames, *pause.frames]
                     await self._pause(telling, pause)
@@ -181,6 +193,11 @@ class Exchanges:
             await self._forget(telling)
         telling.is_over = True
         yield last
+
+    def _expect_client(self, telling: Telling, page: Page) -> None:
+        """Where nothing was said after a response that is whole, its client has to act."""
+        if is_latest(page) and not page.is_end:
+            self._service.runs.expect_client(telling.place.run_id)
 
     async def _refuse(self, telling: Telling) -> None:
         for approval in telling.encoder.refused():
@@ -199,6 +216,20 @@ class Exchanges:
         if not session.is_active:  # else it waits for the client's next request
             with suppress(UnknownSession):  # somebody else was quicker
                 await self._service.sessions.remove_session(session.session_id)
+
+    async def _followed(self, asked: FollowTurn) -> ASGIApp:
+        telling = await self.follow(asked)
+        if telling is None:
+            return Response(status=204)
+        return self._stream(telling) if asked.is_streamed else await self._so_far(telling)
+
+    async def _started(self, request: Request, asked: StartTurn) -> ASGIApp:
+        telling = await self.start(asked, request.principal)
+        if asked.is_streamed:
+            return self._stream(telling)
+        if asked.is_background:
+            return await self._so_far(telling)
+        return await self._whole(request, telling)
 
     async def _received(self, request: Request) -> Received:
         has_body = request.scope["method"] == "POST" and _has_body(request.headers)
@@ -241,7 +272,7 @@ class Exchanges:
     async def _so_far(self, telling: Telling) -> ASGIApp:
         """The same without waiting for the rest."""
         encoder, place = telling.encoder, telling.place
-        encoder.begin(place)
+        encoder.begin(self._named(place))
         encoder.encode(await self._entries_so_far(place.run_id, place.after))
         status, body = encoder.whole()
         return JSONResponse(body, status)
@@ -275,8 +306,28 @@ class Exchanges:
     async def _waits(self, session_id: str) -> bool:
         """Whether what the turn has said last is for the client."""
         session = await self._service.sessions.get_session(session_id)
-        said = await self._entries_so_far(_place(session, len(session.turns)).run_id)
+        said = await self._entries_so_far(place_of(session, len(session.turns)).run_id)
         return bool(said) and said[-1].type in QUESTIONS
+
+    async def _continue(self, asked: StartTurn, told: Continued) -> StartTurn:
+        """The same as the next turn of its session, as an answer, or as a session of its own."""
+        session = await self._service.sessions.get_session(told.session_id)
+        if not 1 <= told.turn <= len(session.turns):
+            raise UnknownSession("There was no such response.")
+        run_id = session.turns[told.turn - 1]
+        said = await self._entries_so_far(run_id) if run_id else []  # the history has all turns
+        end = end_of_response(said, told.after)
+        if told.turn < len(session.turns) or is_continued(said, end):
+            history = branch(session, told.turn, said, end)
+            return replace(asked, history=joined(history, asked.history or ()))
+        if end is not None and session.is_active:
+            if isinstance(end.event, Question):
+                answer = Answer(told.session_id, end.event.id, asked.prompt)
+                return replace(asked, prompt="", history=None, answers=(answer,))
+            await self.cancel(CancelTurn(session_id=told.session_id))  # nobody will answer it
+            session = await self._service.sessions.get_session(told.session_id)
+        added = mark(asked.history or (), len(session.turns) + 1)
+        return replace(asked, session_id=told.session_id, history=joined(session.history, added))
 
     async def _go_on(self, asked: StartTurn) -> Telling:
         """Answer the run that waits, and tell what follows the last that it has asked.
@@ -284,19 +335,22 @@ class Exchanges:
         What was answered before is no error: a client that was cut off sends its request again.
         """
         session = await self._service.sessions.get_session(asked.answers[0].session_id)
-        place = _place(session, len(session.turns))
+        place = place_of(session, len(session.turns))
         said = await self._entries_so_far(place.run_id)
-        questions = _questions(said)
-        answers = [_named(each, questions) for each in asked.answers]
-        if not all(_is_asked(each, place, questions) for each in answers):
+        questions = questions_in(said)
+        answers = [named(each, questions) for each in asked.answers]
+        if not all(is_asked(each, place, questions) for each in answers):
             raise UnknownQuestion("Nobody has asked this question.")
-        if not asked.is_prompt_an_answer and asked.prompt not in ("", _prompt(session)):
+        if not asked.is_prompt_an_answer and asked.prompt not in ("", prompt_of(session)):
             raise UnknownQuestion("The client has said something else.")
         for each in answers:
             await self._answer(session, each)
         after = max(questions[each.id] for each in answers)
         asked.encoder.skip([each for each in said if each.seq <= after])
         return Telling(session, place._replace(after=after), asked.encoder, asked.is_kept)
+
+    def _named(self, place: Place) -> Place:
+        return place._replace(agent_name=self._service.agent_name)
 
     async def _answer(self, session: Session, answer: Answer) -> None:
         with suppress(AlreadyAnswered):
@@ -307,7 +361,7 @@ class Exchanges:
         said: list[Entry] = []
         try:
             while (page := await self._service.runs.read(run_id, after, PAGE_ENTRIES)).entries:
-                said += _entries(None, page)
+                said += entries_of(None, page)
                 after = said[-1].seq
         except Missing:
             raise UnknownSession("Session not found or expired") from None
@@ -318,69 +372,6 @@ def _has_body(headers: Mapping[str, str]) -> bool:
     """Whether there is anything to be read. A POST that is to cancel says all by its path."""
     length = headers.get("content-length", "0")
     return "content-type" in headers or "transfer-encoding" in headers or length != "0"
-
-
-def _place(session: Session, turn: int, after: int = 0) -> Place:
-    run_id = session.turns[turn - 1] if 1 <= turn <= len(session.turns) else None
-    if run_id is None:
-        raise UnknownSession("This turn is kept no longer.")
-    return Place(session.session_id, turn, run_id, after)
-
-
-def _entries(gap: bytes | None, page: Page) -> list[Entry]:
-    told = [] if gap is None else [entry(0, gap)]
-    return [*told, *(entry(seq, kept) for seq, kept in enumerate(page.entries, page.start))]
-
-
-def _is_latest(page: Page) -> bool:
-    """Whether the run has said nothing beyond this page."""
-    return page.start + len(page.entries) > page.last
-
-
-def _to_question(told: list[Entry], page: Page) -> tuple[list[Entry], list[Entry]]:
-    """What may end the response, up to the last question, and what the agent said beyond it.
-
-    A response ends right after a question, because the next one begins there.
-    """
-    ends = [index for index, each in enumerate(told, 1) if each.type in QUESTIONS]
-    if page.is_end or not ends:
-        return told, []
-    return told[: ends[-1]], told[ends[-1] :]
-
-
-def _last_answered(said: Sequence[Entry]) -> int:
-    """The number of the last question that the run went on after; 0 if there is none."""
-    while said and said[-1].type in QUESTIONS:
-        said = said[:-1]  # it waits, or will be found to be answered
-    return max((each.seq for each in said if each.type in QUESTIONS), default=0)
-
-
-def _named(answer: Answer, questions: dict[str, int]) -> Answer:
-    return answer if answer.id else replace(answer, id=next(reversed(questions), ""))
-
-
-def _is_asked(answer: Answer, place: Place, questions: Mapping[str, int]) -> bool:
-    return (
-        answer.session_id == place.session_id
-        and answer.run_id in (None, place.run_id)
-        and answer.id in questions
-    )
-
-
-def _prompt(session: Session) -> object:
-    """What the turn that is under way was asked."""
-    asked = (each["content"] for each in reversed(session.history) if each["role"] == "user")
-    return next(asked, "")
-
-
-def _questions(said: Sequence[Entry]) -> dict[str, int]:
-    """The entries that want an answer, by the ID under which it is given."""
-    events = [(each.event, each.seq) for each in said if each.type in QUESTIONS]
-    return {
-        event.id: seq
-        for event, seq in events
-        if isinstance(event, Question | Approval | ClientTool)
-    }
 
 
 def _reply(content: Any, status: int) -> ASGIApp:

@@ -18,6 +18,7 @@ from asgi_agent.dialects.exchange import (
     Pause,
     Place,
     Received,
+    RemoveSession,
     Reply,
     StartTurn,
 )
@@ -124,6 +125,8 @@ def action_of(asked: Any) -> Action:
         case "cancel":
             tells = wanted.pop("tells", False)
             return CancelTurn(encoder=encoder if tells else None, **wanted)
+        case "remove":
+            return RemoveSession(**wanted)
         case _:
             return Reply(wanted.get("content"), wanted.get("status", 200))
 

@@ -1,0 +1,79 @@
+"""What a run has said, and what of it wants an answer: pure functions of its entries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..dialects.exchange import Answer, Place
+from ..errors import UnknownSession
+from ..events import Approval, ClientTool, Entry, Question, entry
+from ..logs import Page
+from ..sessions import Session
+
+QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
+
+
+def place_of(session: Session, turn: int, after: int = 0) -> Place:
+    """Where a response of this turn begins. Raises `UnknownSession` if its run is kept no longer."""
+    run_id = session.turns[turn - 1] if 1 <= turn <= len(session.turns) else None
+    if run_id is None:
+        raise UnknownSession("This turn is kept no longer.")
+    return Place(session.session_id, turn, run_id, after)
+
+
+def entries_of(gap: bytes | None, page: Page) -> list[Entry]:
+    """The entries of the page, after the event that tells of a gap, which has no number."""
+    told = [] if gap is None else [entry(0, gap)]
+    return [*told, *(entry(seq, kept) for seq, kept in enumerate(page.entries, page.start))]
+
+
+def is_latest(page: Page) -> bool:
+    """Whether the run has said nothing beyond this page."""
+    return page.start + len(page.entries) > page.last
+
+
+def to_question(told: list[Entry], page: Page) -> tuple[list[Entry], list[Entry]]:
+    """What may end the response, up to the last question, and what the agent said beyond it.
+
+    A response ends right after a question, because the next one begins there.
+    """
+    ends = [index for index, each in enumerate(told, 1) if each.type in QUESTIONS]
+    if page.is_end or not ends:
+        return told, []
+    return told[: ends[-1]], told[ends[-1] :]
+
+
+def last_answered(said: Sequence[Entry]) -> int:
+    """The number of the last question that the run went on after; 0 if there is none."""
+    while said and said[-1].type in QUESTIONS:
+        said = said[:-1]  # it waits, or will be found to be answered
+    return max((each.seq for each in said if each.type in QUESTIONS), default=0)
+
+
+def named(answer: Answer, questions: dict[str, int]) -> Answer:
+    """The answer; to what was asked last, if it does not say to what."""
+    return answer if answer.id else replace(answer, id=next(reversed(questions), ""))
+
+
+def is_asked(answer: Answer, place: Place, questions: Mapping[str, int]) -> bool:
+    """Whether this run has asked what is answered."""
+    return (
+        answer.session_id == place.session_id
+        and answer.run_id in (None, place.run_id)
+        and answer.id in questions
+    )
+
+
+def prompt_of(session: Session) -> object:
+    """What the turn that is under way was asked."""
+    asked = (each["content"] for each in reversed(session.history) if each["role"] == "user")
+    return next(asked, "")
+
+
+def questions_in(said: Sequence[Entry]) -> dict[str, int]:
+    """The entries that want an answer, by the ID under which it is given."""
+    events = [(each.event, each.seq) for each in said if each.type in QUESTIONS]
+    return {
+        event.id: seq
+        for event, seq in events
+        if isinstance(event, Question | Approval | ClientTool)
+    }
