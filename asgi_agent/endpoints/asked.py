@@ -13,7 +13,7 @@ QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
 
 
 def place_of(session: Session, turn: int, after: int = 0) -> Place:
-    """Where a response of this turn begins. Raises `UnknownSession` if its run is kept no longer."""
+    """Where a response of this turn begins. Raises `UnknownSession` if it is kept no longer."""
     run_id = session.turns[turn - 1] if 1 <= turn <= len(session.turns) else None
     if run_id is None:
         raise UnknownSession("This turn is kept no longer.")

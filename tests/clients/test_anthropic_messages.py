@@ -107,7 +107,7 @@ def test_python_may_leave_in_the_middle(client: Anthropic) -> None:
         assert next(stream.text_stream) == "on "
 
 
-@pytest.mark.parametrize("package", ["@anthropic-ai/sdk", "@anthropic-ai/sdk-1.11"])
+@pytest.mark.parametrize("package", ["@anthropic-ai/sdk", "@anthropic-ai/sdk-1.12"])
 def test_javascript_does_all_that_python_does(served: Served, package: str) -> None:
     ended = run_javascript(served, "anthropic_messages_talk.mjs", package)
 
