@@ -94,8 +94,11 @@ class Exchanges:
             case action:
                 return await self._started(request, action)
 
-    async def start(self, asked: StartTurn, principal: Any) -> Telling:
-        """Start the turn, or answer the one that waits, and tell what it says from then on."""
+    async def start(self, asked: StartTurn, principal: Any, key: str | None = None) -> Telling:
+        """Start the turn, or answer the one that waits, and tell what it says from then on.
+
+        With a `key` that came before, with the same, that turn is told again.
+        """
         if asked.continues is not None and not asked.answers:
             asked = await self._continue(asked, asked.continues)
         if asked.answers:
@@ -105,10 +108,10 @@ class Exchanges:
                 if asked.history is None:
                     raise  # there is nothing but the answer
         try:
-            session = await self._begin(asked, principal)
+            session = await self._begin(asked, principal, key)
         except SessionBusy:
             await self._give_up(asked)
-            session = await self._begin(asked, principal)
+            session = await self._begin(asked, principal, key)
         place = place_of(session, len(session.turns))
         return Telling(session, place, asked.encoder, asked.is_kept)
 
@@ -224,7 +227,7 @@ class Exchanges:
         return self._stream(telling) if asked.is_streamed else await self._so_far(telling)
 
     async def _started(self, request: Request, asked: StartTurn) -> ASGIApp:
-        telling = await self.start(asked, request.principal)
+        telling = await self.start(asked, request.principal, request.idempotency_key)
         if asked.is_streamed:
             return self._stream(telling)
         if asked.is_background:
@@ -291,9 +294,9 @@ class Exchanges:
         )
         return await self._so_far(telling)
 
-    async def _begin(self, asked: StartTurn, principal: Any) -> Session:
+    async def _begin(self, asked: StartTurn, principal: Any, key: str | None) -> Session:
         return await self._service.sessions.create_session(
-            asked.prompt, asked.history, asked.session_id, principal
+            asked.prompt, asked.history, asked.session_id, principal, key=key
         )
 
     async def _give_up(self, asked: StartTurn) -> None:

@@ -152,6 +152,8 @@ def test_python_raises_where_a_stream_cannot_be_told(client: OpenAI) -> None:
         list(client.responses.retrieve(told.id, stream=True))
 
 
+# The client calls a function of `websockets` in a way that newer ones deprecate.
+@pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning")
 def test_python_reads_responses_over_a_websocket(client: OpenAI) -> None:
     with client.responses.connect() as socket:
         for _ in range(2):

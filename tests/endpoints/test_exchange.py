@@ -245,6 +245,24 @@ def test_a_request_that_is_sent_again_is_answered_again() -> None:
     run(main())
 
 
+def test_a_request_with_a_key_starts_one_turn_however_often_it_is_sent() -> None:
+    async def main() -> None:
+        prompts: list[str] = []
+
+        async def slow(turn: Turn) -> Any:
+            prompts.append(turn.prompt)
+            await asyncio.sleep(1)
+            yield "once"
+
+        async with serving(slow) as (server, _):
+            keyed = {"headers": {"idempotency-key": '"k"'}, "json": {"prompt": "hi"}}
+            told = await asyncio.gather(*(server.request("POST", "/", **keyed) for _ in range(3)))
+            assert {each.text for each in told} == {told[0].text}
+            assert prompts == ["hi"]
+
+    run(main())
+
+
 @pytest.mark.parametrize("answer", [["s", "other", 1], ["other", "t", 1], ["s", "t", 1]], ids=str)
 def test_an_answer_that_nobody_waits_for_begins_a_turn_where_there_is_a_history(
     answer: list[Any],

@@ -66,8 +66,10 @@ def test_questions_are_answered_at_any_worker(is_here: bool) -> None:
         assert now() < 0.1
         for steering in (pair.here, pair.there):
             assert await steering.questions(running.id) == []
-            with pytest.raises(UnknownQuestion):
+            with pytest.raises(AlreadyAnswered):
                 await steering.answer(running.id, "tool", 5)
+            with pytest.raises(UnknownQuestion):
+                await steering.answer(running.id, "nobody's", 5)
             with pytest.raises(SessionBusy):
                 await steering.tell(running.id, "x")
             with pytest.raises(SessionBusy):

@@ -9,6 +9,7 @@ import pytest
 
 from asgi_agent import ServerConfig, SessionManager, SessionStatus, Turn
 from asgi_agent.errors import (
+    AlreadyAnswered,
     Fenced,
     KeyReused,
     SessionBusy,
@@ -319,8 +320,10 @@ def test_a_question_is_answered_at_another_worker() -> None:
             await there.send(session, "too late, or not")
             session = await all_of.end(1, session)
             assert said(session)[-1] == "assistant: It is this"
-            with pytest.raises(UnknownQuestion):
+            with pytest.raises(AlreadyAnswered):
                 await there.answer(session, question.id, "this")
+            with pytest.raises(UnknownQuestion):
+                await there.answer(session, "another", "this")
             with pytest.raises(SessionBusy):
                 await there.send(session, "x")
             assert await there.questions(session) == []
