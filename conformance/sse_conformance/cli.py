@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,8 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
     except KeyboardInterrupt:
         return Exit.ERROR
-    except (BaselineError, commands.Misused, OSError, ValueError) as error:
+    except (BaselineError, commands.Misused, ImportError, OSError, ValueError) as error:
         print(f"sse-conformance: {error}", file=sys.stderr)
+        return Exit.ERROR
+    except Exception:  # noqa: BLE001 - Python would end with 1, which says that there are findings
+        traceback.print_exc()
         return Exit.ERROR
     return status
 

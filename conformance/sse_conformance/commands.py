@@ -85,7 +85,7 @@ def client(given: Given) -> int:
         return _judged(given, "client", lambda o, tell: drive_client(given.command, o, tell))
     if given.service is not None:
         return _judged(given, "client", lambda o, tell: client_service(given.service, o, tell))
-    return _judged(given, "client", lambda o, _: client_page(given.serve, o, _say))
+    return _judged(given, "client", lambda o, tell: client_page(given.serve, o, tell, _say))
 
 
 def replay(given: Given) -> int:

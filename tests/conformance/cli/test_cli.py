@@ -148,6 +148,8 @@ def test_a_client_is_a_program_or_a_service_or_a_browser(
         ["explain", "FRM-99"],
         ["serve-mutant", "FRM-99"],
         ["asgi", "nonsense"],
+        ["asgi", "no_such_module:app"],
+        ["check", "http://127.0.0.1/", "--header", "Accept-Encoding: gzip"],
         ["emit", "http://example.com/emit"],
     ],
 )
@@ -157,6 +159,30 @@ def test_what_makes_no_sense_is_an_error_of_one_line(
     assert main(arguments) == Exit.ERROR
     captured = capsys.readouterr()
     assert captured.err.startswith("sse-conformance: ")
+
+
+def test_a_fault_of_the_suite_is_no_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(_: object) -> int:
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr(commands, "list_requirements", failing)
+    assert main(["list"]) == Exit.ERROR
+    assert "a fault of ours" in capsys.readouterr().err
+
+
+def test_without_the_extra_it_is_told_what_to_install() -> None:
+    code = "import sys; sys.modules['h11'] = None; from sse_conformance.__main__ import main"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "conformance",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == Exit.ERROR
+    assert told.stderr.startswith("sse-conformance: h11 is missing: pip install")
 
 
 def test_what_is_not_understood_is_told_with_the_usage() -> None:

@@ -96,8 +96,14 @@ def test_nobody_there_is_told_by_the_only_exchange() -> None:
     assert only(record, "get").end == "failed"
 
 
+def reset_when_asked(connection: socket.socket) -> None:
+    request(connection)
+    reset(connection)
+
+
 @pytest.mark.parametrize(
-    ("handle", "end"), [(wait, "timeout"), (reset, "reset"), (saying(b"SSH-2.0\r\n\r\n"), "failed")]
+    ("handle", "end"),
+    [(wait, "timeout"), (reset_when_asked, "reset"), (saying(b"SSH-2.0\r\n\r\n"), "failed")],
 )
 def test_a_server_that_never_answers_is_left(handle: Handle, end: str) -> None:
     record, seconds = checked(handle)
