@@ -103,7 +103,11 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--cors", metavar="ORIGIN", help="an origin that is to be allowed to read the stream")
     add("--header", action="append", default=[], metavar="NAME:VALUE", help="of every request")
     add = command.add_argument_group("how").add_argument
-    add("--fast", action="store_true", help="5 s at most; no heartbeat is waited for")
+    add(
+        "--fast",
+        action="store_true",
+        help="in a hurry: no heartbeat is waited for, and check takes 5 s",
+    )
     add("--slow", action="store_true", help="also what takes minutes")
     add("--load", action="store_true", help="also what opens 100 connections")
     add("--heartbeat", type=float, default=15.0, help="seconds of silence (%(default)s)")

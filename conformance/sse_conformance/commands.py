@@ -90,7 +90,10 @@ def client(given: Given) -> int:
 
 def replay(given: Given) -> int:
     """`replay FILE`: what was recorded with which options is in the file."""
-    record = load(given.file)
+    try:
+        record = load(given.file)
+    except ValueError:
+        raise Misused(f"{given.file} is no record: see --save") from None
     return _reported(given, record, monotonic())
 
 
