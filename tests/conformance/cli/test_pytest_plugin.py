@@ -36,7 +36,7 @@ def test_each_requirement_is_a_test(plain: pytest.Pytester, stream: str) -> None
         f"class TestStream(SSEConformance):\n"
         f"    target = url({stream!r})\n    options = Options(fast=True)\n"
     )
-    outcomes = plain.runpytest_subprocess("-p", "no:cacheprovider").parseoutcomes()
+    outcomes = plain.runpytest_inprocess("-p", "no:cacheprovider").parseoutcomes()
     assert outcomes["passed"] > 30
     assert outcomes["skipped"] > 30  # of other modes
     assert "failed" not in outcomes
@@ -59,7 +59,7 @@ def test_a_fault_fails_its_test_and_a_baseline_expects_it(plain: pytest.Pytester
     entry = '[[expect]]\nid = "{}"\nverdict = "fail"\nreason = "known"\n'
     plain.makefile(".toml", b=entry.format("HTTP-11"), stale=entry.format("HTTP-01"))
     only = "HTTP-01 or HTTP-04 or HTTP-11"
-    result = plain.runpytest_subprocess("-k", only, "-rfEx", "-p", "no:cacheprovider")
+    result = plain.runpytest_inprocess("-k", only, "-rfEx", "-p", "no:cacheprovider")
     result.stdout.fnmatch_lines_random(
         [
             "*HTTP-11 Names and values of fields contain nothing that could forge others: *",
