@@ -192,8 +192,8 @@ class _Session:
         for _ in range(2):
             self._keep(await call(self._app, self._plans.plain("again"), watch), "get_again")
         self.takes_little_time = _takes_little_time(plain)
-        if plain.exchange is not None:
-            self.silent_from = silent_from(plain.exchange, self._plans.heartbeat)
+        seen = plain.exchange
+        self.silent_from = None if seen is None else silent_from(seen, self._plans.heartbeat)
         for name, plan in self._plans.methods():
             self._keep(await self._seen(plan, watch), name)
         for plan in (*self._plans.undisturbed(), *self._plans.disturbed(plain)):

@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from sse_conformance import commands
+from sse_conformance.__main__ import main as command
 from sse_conformance.catalogue import catalogue
 from sse_conformance.cli import main
 from sse_conformance.mutants import MUTANTS
@@ -267,6 +268,7 @@ def test_whoever_is_interrupted_has_measured_nothing(monkeypatch: pytest.MonkeyP
 
 
 def test_the_package_is_a_command() -> None:
+    assert command is main
     told = subprocess.run(
         [*COMMAND, "--version"], cwd=ROOT / "conformance", capture_output=True, check=True
     )

@@ -180,7 +180,7 @@ def hang_up(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("script", [hang_up, lambda connection: None], ids=["reset", "close"])
 def test_a_server_that_leaves_ends_every_plan(script: Script) -> None:
-    options = Options(time_scale=0.1, profile="agent", slow=True, budget=0.5, derandomize=True)
+    options = Options(time_scale=0.05, profile="agent", slow=True, budget=0.5, derandomize=True)
     with scripted(script) as url:
         record = ws(url, options)
     ends = {item.end for each in record if isinstance(item := each.item, Dialogue)}
