@@ -83,6 +83,7 @@ check:  ## all that a change must pass
 	$(MAKE) conformance
 
 thorough: install  ## the slow tests, 20,000 examples of every property, and every host program
+	PYTHONPATH=conformance $(BIN)/python -m tests.conformance.score
 	$(BIN)/python -m tests.conformance.ours --thorough
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m 'thorough or hypothesis' --timeout=3600
 

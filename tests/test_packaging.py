@@ -50,6 +50,15 @@ def test_pydantic_is_all_that_must_be_installed(wheel: ZipFile) -> None:
     ]
 
 
-def test_the_command_is_installed(wheel: ZipFile) -> None:
+def test_the_commands_are_installed(wheel: ZipFile) -> None:
     scripts = wheel.read(f"{DIST_INFO}/entry_points.txt").decode()
     assert "asgi-agent = asgi_agent.__main__:main" in scripts
+    assert "sse-conformance = sse_conformance.__main__:main" in scripts
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["requirements/framing.toml", "sets/2026.1.json", "corpus/sse.json", "drivers/page.html"],
+)
+def test_what_the_suite_reads_is_in_the_wheel(wheel: ZipFile, name: str) -> None:
+    assert f"sse_conformance/{name}" in wheel.namelist()

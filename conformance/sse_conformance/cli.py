@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,8 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
     except KeyboardInterrupt:
         return Exit.ERROR
-    except (BaselineError, commands.Misused, OSError, ValueError) as error:
+    except (BaselineError, commands.Misused, ImportError, OSError, ValueError) as error:
         print(f"sse-conformance: {error}", file=sys.stderr)
+        return Exit.ERROR
+    except Exception:  # noqa: BLE001 - Python would end with 1, which says that there are findings
+        traceback.print_exc()
         return Exit.ERROR
     return status
 
@@ -99,7 +103,11 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--cors", metavar="ORIGIN", help="an origin that is to be allowed to read the stream")
     add("--header", action="append", default=[], metavar="NAME:VALUE", help="of every request")
     add = command.add_argument_group("how").add_argument
-    add("--fast", action="store_true", help="5 s at most; no heartbeat is waited for")
+    add(
+        "--fast",
+        action="store_true",
+        help="in a hurry: no heartbeat is waited for, and check takes 5 s",
+    )
     add("--slow", action="store_true", help="also what takes minutes")
     add("--load", action="store_true", help="also what opens 100 connections")
     add("--heartbeat", type=float, default=15.0, help="seconds of silence (%(default)s)")

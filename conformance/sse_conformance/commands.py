@@ -85,12 +85,15 @@ def client(given: Given) -> int:
         return _judged(given, "client", lambda o, tell: drive_client(given.command, o, tell))
     if given.service is not None:
         return _judged(given, "client", lambda o, tell: client_service(given.service, o, tell))
-    return _judged(given, "client", lambda o, _: client_page(given.serve, o, _say))
+    return _judged(given, "client", lambda o, tell: client_page(given.serve, o, tell, _say))
 
 
 def replay(given: Given) -> int:
     """`replay FILE`: what was recorded with which options is in the file."""
-    record = load(given.file)
+    try:
+        record = load(given.file)
+    except ValueError:
+        raise Misused(f"{given.file} is no record: see --save") from None
     return _reported(given, record, monotonic())
 
 

@@ -91,6 +91,15 @@ class Emission:
         except ValueError:
             return False
 
+    def text_of(self, event: Event) -> str | None:
+        """The data of this event, out of the JSON in which they may be; None if they should be."""
+        if not self.is_json:
+            return event.data
+        try:
+            return str(json.loads(event.data))
+        except ValueError:
+            return None
+
 
 def is_whole(exchange: Exchange) -> bool:
     """Whether the response has come to its end, as far as its framing can tell."""

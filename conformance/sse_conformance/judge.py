@@ -74,9 +74,13 @@ _WORST_FIRST = ("broken", "unstable", "noted", "holds", "unknown")
 
 def _outcome(requirement: Requirement, record: Record) -> Outcome:
     checks = [each for each in CHECKS if each.requirement == requirement.id]
-    outcomes = [_call(each, record) for each in checks]
-    if not outcomes:
+    if not checks:
         return unknown("there is no check of this in this mode")
+    missing = [_missing(each, record) for each in checks]
+    if all(missing):
+        return unknown(f"not recorded: {missing[0]}")
+    able = (each for each, what in zip(checks, missing, strict=True) if not what)
+    outcomes = [_call(each, record) for each in able]
     outcome = min(outcomes, key=lambda each: _WORST_FIRST.index(each.found))
     if not outcome.evidence:
         raise ValueError("the check gives no evidence")
@@ -89,12 +93,16 @@ def _looked_at(requirement: Requirement, record: Record) -> tuple[str, ...]:
     return tuple(name for name in names if record.all(name))
 
 
+def _missing(registered: Registered, record: Record) -> str:
+    """What the check wants, and was not recorded; "" if all was."""
+    names = (need.rstrip("*") for need in registered.needs)
+    return next((name for name in names if not record.all(name)), "")
+
+
 def _call(registered: Registered, record: Record) -> Outcome:
     arguments: list[Any] = []
     for need in registered.needs:
         items = record.all(need.rstrip("*"))
-        if not items:
-            return unknown(f"not recorded: {need.rstrip('*')}")
         arguments.append(items if need.endswith("*") else items[0])
     code = registered.function.__code__
     if "options" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:

@@ -26,9 +26,19 @@ def arrivals(exchange: Exchange) -> list[float]:
 
 def longest_silence(exchange: Exchange) -> float:
     """The longest time without a byte, from the request to the end."""
-    times = [0.0, *([exchange.head.at] if exchange.head else [])]
-    times += [piece.at for piece in exchange.body]
-    return max(later - earlier for earlier, later in pairwise([*times, exchange.ended_at]))
+    return max(later - earlier for earlier, later in pairwise(_signs(exchange)))
+
+
+def silent_from(exchange: Exchange, seconds: float) -> float | None:
+    """When it begins to be silent for longer than this; None if it never is."""
+    gaps = pairwise(_signs(exchange))
+    return next((earlier for earlier, later in gaps if later - earlier > seconds), None)
+
+
+def _signs(exchange: Exchange) -> list[float]:
+    """When there was something to be seen, from the request to the end."""
+    head = [exchange.head.at] if exchange.head else []
+    return [0.0, *head, *(piece.at for piece in exchange.body), exchange.ended_at]
 
 
 def stamps(events: tuple[Event, ...]) -> list[tuple[int, float]]:

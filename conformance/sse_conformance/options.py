@@ -21,3 +21,7 @@ class Options:
     load: bool = False  # also what opens a hundred connections
     pid: int | None = None  # of the server, to look at its memory and to end it
     own_target: bool = False  # we may also attack it, though it is not on this machine
+
+    def __post_init__(self) -> None:
+        if any(name.lower() == "accept-encoding" for name, _ in self.headers):
+            raise ValueError("Accept-Encoding is the suite's own: it reads streams as they are")

@@ -100,6 +100,7 @@ class Exchange:
     ended_at: float
     fault: str = ""  # what is wrong with the framing of the message, and where
     trailing: bytes = b""  # what came after the response's end
+    clock: Literal["real", "virtual"] = "real"  # virtual: in process, where no time has passed
 
     @cached_property
     def content(self) -> bytes:

@@ -7,6 +7,7 @@ from ..measure import arrivals, asked_sleep
 from ..registry import check
 from ..transcript import Emitted, Exchange, Piece
 from ..verdict import Outcome, broken, holds, unknown, unstable
+from .samples import has_slept
 from .seen import items
 
 GZIP = 16 + zlib.MAX_WBITS
@@ -17,6 +18,9 @@ def events_come_through_the_compressor(samples: tuple[Emitted, ...]) -> Outcome:
     compressed = [each for each in samples if _is_gzip(each.exchange)]
     if not compressed:
         return unknown("no stream was compressed with gzip")
+    compressed = [each for each in compressed if has_slept(each) and _times(each)]
+    if not compressed:
+        return unknown("no event of a compressed stream could be read, or there were no pauses")
     spreads = [_spread(each) for each in compressed]
     shown = ", ".join(f"{spread:.2f} s" for spread in spreads)
     asked = asked_sleep(compressed[0])
@@ -37,8 +41,12 @@ def _is_gzip(exchange: Exchange) -> bool:
 
 def _spread(emitted: Emitted) -> float:
     """The time between the first event and the last, as the client can read them."""
-    times = arrivals(inflated(emitted.exchange))
-    return times[-1] - times[0] if times else 0.0
+    times = _times(emitted)
+    return times[-1] - times[0]
+
+
+def _times(emitted: Emitted) -> list[float]:
+    return arrivals(inflated(emitted.exchange))
 
 
 def inflated(exchange: Exchange) -> Exchange:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 
 from ..emission import Emission, looks_like_a_line
+from ..registry import check
 from ..script import LINE_END, comments_of
 from ..sse import Line
+from ..transcript import Emitted, Exchange
 from ..verdict import Outcome, broken, holds, noted, unknown
-from .emissions import NOT_ASKED, per_emission
+from .emissions import NOT_ASKED, emissions, outcome_of, per_emission
 from .roundtrip import (
     difference,
     dispatched,
@@ -157,6 +159,16 @@ def events_are_in_one_piece(emission: Emission) -> Outcome:
     if inside:
         return noted(f"a comment stands between the lines of an event: {shown(inside[0])}")
     return holds(f"{len(emission.events)} events, each in one piece")
+
+
+@check("FRM-11", "capabilities", "silent*")
+def silent_ones_too(capabilities: Exchange, emitted: tuple[Emitted, ...]) -> Outcome:
+    return outcome_of("FRM-11", events_are_in_one_piece, emissions(capabilities, emitted))
+
+
+@check("FRM-11", "capabilities", "paced*")
+def paced_ones_too(capabilities: Exchange, emitted: tuple[Emitted, ...]) -> Outcome:
+    return outcome_of("FRM-11", events_are_in_one_piece, emissions(capabilities, emitted))
 
 
 def _between_fields(lines: tuple[Line, ...]) -> list[Line]:

@@ -10,7 +10,7 @@ from ..options import Options
 from ..registry import check
 from ..transcript import Emitted, Exchange
 from ..verdict import Outcome, broken, holds, noted, unknown
-from .samples import came, seconds, settled, streams, unasked
+from .samples import came, has_slept, seconds, settled, streams, unasked
 from .seen import is_stream
 
 HEAD_SECONDS = 1.0  # in which the head should be there
@@ -32,10 +32,14 @@ def has_heartbeats(emitted: Samples, *, options: Options) -> Outcome:
     silences = [longest_silence(each.exchange) for each in found]
     if max(silences) <= _longest(options):
         return holds(f"the longest silences: {seconds(silences)}")
-    # That it comes too late, because the producer is busy, is another question: LIV-06.
+    # That none comes while the producer is busy, and some come later, is another matter: LIV-06.
     counts = [_heartbeats(each) for each in found]
+    late = [
+        silence > _longest(options) and (not count or not _lasts(each, options))
+        for silence, count, each in zip(silences, counts, found, strict=True)
+    ]
     evidence = f"silent for {seconds(silences)}; heartbeats in these streams: {counts}"
-    return settled([not count for count in counts], evidence)
+    return settled(late, evidence)
 
 
 @check("LIV-02", "early*")
@@ -51,7 +55,7 @@ def the_head_comes_before_an_event(emitted: Samples, *, options: Options) -> Out
 
 @check("LIV-03", "paced*")
 def events_are_flushed(emitted: Samples, *, options: Options) -> Outcome:
-    found = [arrivals(each.exchange) for each in streams(emitted) if _has_slept(each)]
+    found = [arrivals(each.exchange) for each in streams(emitted) if has_slept(each)]
     gaps = [[after - before for before, after in pairwise(times)] for times in found]
     gaps = [each for each in gaps if len(each) >= 3]
     if not gaps:
@@ -95,13 +99,17 @@ def heartbeats_change_nothing(emitted: Samples) -> Outcome:
 
 @check("LIV-06", "silent*")
 def heartbeats_do_not_wait_for_the_producer(emitted: Samples, *, options: Options) -> Outcome:
-    found = [each for each in streams(emitted) if _has_slept(each)]
+    found = [each for each in streams(emitted) if has_slept(each)]
     if not found:
         return unknown(f"the producer has not slept; {came(emitted[0].exchange)}")
     silences = [longest_silence(each.exchange) for each in found]
     slept = asked_sleep(found[0])
     evidence = f"the producer slept for {slept:.1f} s; the longest silences: {seconds(silences)}"
-    return settled([silence > _longest(options) for silence in silences], evidence)
+    wrong = [
+        silence > _longest(options) and _lasts(each, options)
+        for silence, each in zip(silences, found, strict=True)
+    ]
+    return settled(wrong, evidence)
 
 
 @check("LIV-07", "parallel*")
@@ -120,6 +128,12 @@ def _longest(options: Options) -> float:
     return options.heartbeat * SLACK + SLACK_SECONDS * options.time_scale
 
 
+def _lasts(emitted: Emitted, options: Options) -> bool:
+    """Whether a silence lasted for as long as the producer has slept."""
+    slack = SLACK_SECONDS * options.time_scale
+    return longest_silence(emitted.exchange) > asked_sleep(emitted) - slack
+
+
 def _latest(batch: list[Emitted]) -> float:
     """By when 95 of 100 streams had their first event; one that never had it counts to its end."""
     firsts = sorted(next(iter(arrivals(each.exchange)), each.exchange.ended_at) for each in batch)
@@ -129,8 +143,3 @@ def _latest(batch: list[Emitted]) -> float:
 def _heartbeats(emitted: Emitted) -> int:
     comments = sum(line.is_comment for line in emitted.exchange.stream.lines)
     return comments + len(unasked(emitted))
-
-
-def _has_slept(emitted: Emitted) -> bool:
-    """Whether the stream has taken as long as its pauses: else they were not made."""
-    return emitted.exchange.ended_at >= 0.9 * asked_sleep(emitted)

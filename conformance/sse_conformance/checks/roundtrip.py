@@ -95,8 +95,9 @@ def is_only_shifted(emission: Emission) -> bool:
 
 def _pared(pare: Callable[[str], str], emission: Emission) -> bool:
     """Whether the events are the same once both sides were pared in this way."""
-    came = [(pare(event.data), pare(event.type)) for event in emission.events]
-    return came == [(pare(asked.text), pare(asked.type)) for asked in emission.asked]
+    came = [(emission.text_of(event), event.type) for event in emission.events]
+    pared = [(pare(text), pare(name)) for text, name in came if text is not None]
+    return pared == [(pare(asked.text), pare(asked.type)) for asked in emission.asked]
 
 
 def _right(text: str) -> str:

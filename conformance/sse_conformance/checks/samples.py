@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from ..measure import asked_sleep
 from ..sse import Event
 from ..transcript import Emitted, Exchange
 from ..verdict import Outcome, broken, holds, unstable
@@ -23,6 +24,11 @@ def seconds(times: Iterable[float]) -> str:
 def streams(emitted: Iterable[Emitted]) -> list[Emitted]:
     """Those that were answered with an event stream."""
     return [each for each in emitted if is_stream(each.exchange)]
+
+
+def has_slept(emitted: Emitted) -> bool:
+    """Whether the stream has taken as long as its pauses: else they were not made."""
+    return emitted.exchange.ended_at >= 0.9 * asked_sleep(emitted)
 
 
 def unasked(emitted: Emitted) -> list[Event]:

@@ -7,11 +7,13 @@ lifespan, as a host would.
 import asyncio
 import importlib
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import reduce
 from typing import Any, TypeAlias, cast
 
+from ..measure import silent_from
 from ..options import Options
 from ..transcript import Call, Record, Request, Subject
 from ..wire.asgi import GRACE, ASGIApp, Connection, Plan
@@ -26,6 +28,7 @@ LoopFactory: TypeAlias = Callable[[], asyncio.AbstractEventLoop]
 
 LIFESPAN_SECONDS = 60.0  # in which a startup or shutdown is to be answered
 REAL_SECONDS = 2.0  # that a stream may take where time is real
+REAL_MARGIN = 0.5  # seconds by which a heartbeat may be late there
 ORIGIN = "http://127.0.0.1:8000"
 
 
@@ -44,7 +47,8 @@ def asgi(
 
     It is given as a callable or as "module:name". The request that these arguments are has to be
     answered with an event stream; it may be made fifty times. An endless stream is watched for two
-    heartbeats. Raises `ValueError`, or what the import of the module raises.
+    heartbeats; it costs no time, unless no heartbeat comes: then it is watched again in real time.
+    Raises `ValueError`, or what the import of the module raises.
     """
     options = options or Options()
     request = _request(path, method, (*options.headers, *fields), content)
@@ -57,6 +61,8 @@ def asgi(
         progress,
     )
     _run(VirtualLoop, session.main(websocket_path or path))
+    if session.silent_from is not None and not options.fast:
+        _run(asyncio.new_event_loop, session.in_real_silence(options.heartbeat))
     if session.takes_little_time and (make_loop := _other_loop()) is not None:
         _run(make_loop, session.in_real_time())
     return record
@@ -144,6 +150,7 @@ class _Session:
         self._record = record
         self._progress = progress
         self.takes_little_time = False
+        self.silent_from: float | None = None  # where no heartbeat has come, in virtual time
 
     async def main(self, websocket_path: str) -> None:
         """Make all calls, on a virtual clock."""
@@ -158,10 +165,25 @@ class _Session:
 
     async def in_real_time(self) -> None:
         """Make one call, on the event loop that runs."""
+        plan = replace(self._plans.plain("uvloop"), window=2 * REAL_SECONDS)
+        async with self._living() as is_there:
+            if is_there:
+                self._keep(await call(self._app, plan))
+
+    async def in_real_silence(self, heartbeat: float) -> None:
+        """Make calls in which a heartbeat is due: an application may read the clock itself."""
+        self._progress(f"waiting for a heartbeat: {heartbeat:g} s, in real time")
+        window = (self.silent_from or 0.0) + 1.2 * heartbeat + REAL_MARGIN
+        plan = replace(self._plans.plain("real"), window=window)
+        async with self._living() as is_there:
+            for each in await asyncio.gather(*(call(self._app, plan) for _ in range(3 * is_there))):
+                self._keep(each, "get_real")
+
+    @asynccontextmanager
+    async def _living(self) -> AsyncGenerator[bool, None]:
+        """While the application's lifespan lasts: whether it has begun."""
         life = _Life(self._app)
-        if await life.begin():
-            plan = self._plans.plain("uvloop")
-            self._keep(await call(self._app, replace(plan, window=2 * REAL_SECONDS)))
+        yield await life.begin()
         await life.end()
 
     async def _calls(self, watch: Watch, websocket_path: str) -> None:
@@ -170,6 +192,8 @@ class _Session:
         for _ in range(2):
             self._keep(await call(self._app, self._plans.plain("again"), watch), "get_again")
         self.takes_little_time = _takes_little_time(plain)
+        seen = plain.exchange
+        self.silent_from = None if seen is None else silent_from(seen, self._plans.heartbeat)
         for name, plan in self._plans.methods():
             self._keep(await self._seen(plan, watch), name)
         for plan in (*self._plans.undisturbed(), *self._plans.disturbed(plain)):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
+from threading import Lock
 from time import perf_counter
 from typing import TypeAlias
 from urllib.parse import urljoin
@@ -73,6 +74,7 @@ class _Visit:
         self._progress = progress
         self._patience = _patience(options)
         self._end = perf_counter() + self._patience.total
+        self._alone = Lock()
 
     def arrive(self) -> None:
         """Find out where the stream is, and look at it if anybody answers."""
@@ -142,8 +144,9 @@ class _Visit:
         first = self._try(errand)
         if first is None or not _is_silent(first):
             return [] if first is None else [first]
-        alive = self._try(Errand(name="", request=self._get(), stop_after=has_head))
-        second = None if alive is None or _is_silent(alive) else self._try(errand)
+        with self._alone:  # it may have been busy with our other errands
+            alive = self._try(Errand(name="", request=self._get(), stop_after=has_head))
+            second = None if alive is None or _is_silent(alive) else self._try(errand)
         if second is None:
             return []
         return [first, second] if _is_silent(second) else [second]

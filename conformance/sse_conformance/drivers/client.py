@@ -52,15 +52,19 @@ def client_service(url: str, options: Options | None = None, progress: Progress 
 
 
 def client_page(
-    port: int = 0, options: Options | None = None, progress: Progress = quiet
+    port: int = 0,
+    options: Options | None = None,
+    progress: Progress = quiet,
+    invite: Progress = quiet,
 ) -> Record:
     """Serve a page, and record what the EventSource of the browser that opens it does.
 
     The same server lists the corpus for any other client that asks for it and posts its results;
-    who comes first is recorded. If nobody comes, nothing is.
+    who comes first is recorded. If nobody comes, nothing is. Where it is served is for `invite` to
+    tell: what a person has to read must not be overwritten by how far it has come.
     """
     record = _record("the browser", options)
-    return _within(record, lambda: _serve(port, record, progress), ARRIVAL)
+    return _within(record, lambda: _serve(port, record, progress, invite), ARRIVAL)
 
 
 def _record(target: str, options: Options | None) -> Record:
@@ -89,7 +93,7 @@ async def _drive_service(url: str, record: Record, progress: Progress) -> None:
         await play_all(stage, service, options, record, progress)
 
 
-async def _serve(port: int, record: Record, progress: Progress) -> None:
+async def _serve(port: int, record: Record, progress: Progress, invite: Progress) -> None:
     page = Page()
     listing = Listing()
 
@@ -97,7 +101,7 @@ async def _serve(port: int, record: Record, progress: Progress) -> None:
         return await listing.reply(request) or await page.reply(request)
 
     async with Stage(pages, port=port) as stage:
-        progress(f"open {stage.url}/ in a browser; or read {stage.url}/cases.json")
+        invite(f"open {stage.url}/ in a browser; or read {stage.url}/cases.json")
         coming = {
             asyncio.ensure_future(each.wait()) for each in (page.is_here, listing.is_complete)
         }

@@ -31,6 +31,7 @@ class Plan:
 QUIET_PLANS = (
     Plan(timing.record_heads, ("sleep",)),
     Plan(timing.record_pace, ("sleep",)),
+    Plan(timing.record_compression, ("sleep",)),
     Plan(timing.record_neighbours, ("sleep", "flood")),
     Plan(timing.record_floods, ("flood",)),
     Plan(timing.record_memory, ("flood",), lambda options: options.pid is not None),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import sleep
 
@@ -14,7 +15,7 @@ from ..measure import FLOOD_EVENTS, FLOOD_SIZE, HELD_SECONDS, STALL_SECONDS, lon
 from ..transcript import Emitted, Observation, Operation, Piece, Record
 from ..wire.http1 import Connection
 from ..wire.place import written
-from .producing import Producer, emit, emit_at_once, event, pause
+from .producing import Producer, all_at_once, emit, emit_at_once, event, pause
 
 SAMPLES = 3
 LATE_SECONDS = 2.0  # so late comes the first event of "early"
@@ -44,6 +45,14 @@ def record_pace(producer: Producer, record: Record) -> None:
     """Add "paced": there are pauses between the events, and so there should be on arrival."""
     for emitted in emit_at_once(producer, _paced(producer), SAMPLES):
         record.add("paced", emitted)
+
+
+def record_compression(producer: Producer, record: Record) -> None:
+    """Add "compressed": the paced script, for a client that takes gzip. Nobody has to use it."""
+    script = _paced(producer)
+    request = producer.request(script, fields=[("Accept-Encoding", "gzip")])
+    for emitted in all_at_once([partial(emit, producer, script, request=request)] * SAMPLES):
+        record.add("compressed", emitted)
 
 
 def record_parallel(producer: Producer, record: Record) -> None:

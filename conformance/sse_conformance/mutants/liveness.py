@@ -1,14 +1,22 @@
 """Servers that are late, or silent, or noisy."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from time import perf_counter
 
-from ..drivers.emit_timing import record_heads, record_pace, record_parallel, record_silence
+from ..drivers.emit_timing import (
+    record_compression,
+    record_heads,
+    record_pace,
+    record_parallel,
+    record_silence,
+)
 from ..options import Options
 from .driving import live
 from .golden import Golden, Out
-from .http import Asked, Wire
+from .http import Asked, Fields, Wire
 
 HASTY = Options(time_scale=0.1)
 HEARTBEAT = 0.7  # seconds
@@ -59,6 +67,41 @@ class Buffering(Golden):
     """Buffers the body."""
 
     out_type = Gathering
+
+
+class Compressing(Golden):
+    """Compresses a stream for those who can read it so."""
+
+    flush_mode = zlib.Z_SYNC_FLUSH
+
+    def stream_fields(self, asked: Asked) -> Fields:
+        coding = [("Content-Encoding", "gzip")] if takes_gzip(asked) else []
+        return [*super().stream_fields(asked), *coding]
+
+    async def stream(self, asked: Asked, wire: Wire, blocks: Blocks) -> bool:
+        written = self.compressed(blocks) if takes_gzip(asked) else blocks
+        return await super().stream(asked, wire, written)
+
+    async def compressed(self, blocks: Blocks) -> Blocks:
+        """What the compressor gives away of the blocks so far, and the rest in the end."""
+        deflating = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+        async with aclosing(blocks):
+            async for block in blocks:
+                if data := deflating.compress(block) + deflating.flush(self.flush_mode):
+                    yield data
+        yield deflating.flush()
+
+
+def takes_gzip(asked: Asked) -> bool:
+    """Whether the client can read it."""
+    return "gzip" in (asked.value("accept-encoding") or "")
+
+
+@live("HTTP-13", record_compression)
+class Withholding(Compressing):
+    """Compresses without flushing."""
+
+    flush_mode = zlib.Z_NO_FLUSH
 
 
 @live("LIV-05", record_silence, heartbeat=HEARTBEAT, options=IMPATIENT)

@@ -21,7 +21,7 @@ class Unaware(Golden):
     """Goes on without its client."""
 
     async def on_disconnect(self, work: asyncio.Future[bool]) -> None:
-        return
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 @live("ROB-10", record_bad_inputs)

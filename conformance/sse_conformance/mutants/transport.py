@@ -1,10 +1,9 @@
 """Servers that carry a stream wrongly."""
 
-import zlib
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from ..transcript import Emitted, Exchange, Head, Operation, Piece, Record, Request, Subject
+from ..transcript import Exchange, Head, Record, Request, Subject
 from .alter import altered, driven, with_field, with_status
 from .golden import Golden, Out
 from .http import Asked, Fields, Wire
@@ -135,31 +134,6 @@ def forged_field() -> Record:
 @mutant("HTTP-12", "is compressed for all")
 def compressed_for_all() -> Record:
     return altered("get", lambda get: with_field(get, "Content-Encoding", "gzip"))
-
-
-@mutant("HTTP-13", "compresses without flushing")
-def held_by_the_compressor() -> Record:
-    return compressed(is_flushed=False)
-
-
-def compressed(*, is_flushed: bool) -> Record:
-    """A compressed stream: an event now, and another one after 0.2 s."""
-    script: tuple[Operation, ...] = ({"data": "a"}, {"sleep": 200}, {"data": "b"})
-    deflating = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
-    mode = zlib.Z_SYNC_FLUSH if is_flushed else zlib.Z_NO_FLUSH
-    pieces = [deflating.compress(b"data: a\n\n") + deflating.flush(mode)]
-    pieces.append(deflating.compress(b"data: b\n\n") + deflating.flush())
-    fields = ((b"Content-Type", b"text/event-stream"), (b"Content-Encoding", b"gzip"))
-    exchange = Exchange(
-        request=Request(target="/emit", fields=((b"Accept-Encoding", b"gzip"),)),
-        head=Head(at=0.01, status=200, http="1.1", fields=fields),
-        body=(Piece(0.01, pieces[0]), Piece(0.21, pieces[1])),
-        end="complete",
-        ended_at=0.21,
-    )
-    record = Record(Subject(target="http://127.0.0.1/emit", mode="emit"))
-    record.add("compressed", Emitted(script=script, exchange=exchange))
-    return record
 
 
 @mutant("HTTP-14", "lets proxies buffer and change it")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from ..judge import Result
 from ..verdict import Verdict
-from .report import JUDGED, Report
+from .report import JUDGED, Exit, Report
 
 COLORS = {
     Verdict.ERROR: "35",
@@ -68,6 +68,8 @@ def _last(report: Report) -> Iterator[str]:
     told = [f"{report.counts[each]} {each}" for each in Verdict if report.counts[each]]
     judged = sum(report.counts[each] for each in JUDGED)
     yield f"{judged} of {len(report.results)} judged: {', '.join(told)}"
+    if report.exit is Exit.NOTHING:
+        yield "Nothing could be measured, and so nothing is fine."
     reasons = Counter(_reasons(report.results))
     for reason, count in reasons.most_common(5):
         yield f"    skipped {count}: {reason}"

@@ -70,8 +70,15 @@ def as_junit(report: Report) -> str:
         suite = SubElement(root, "testsuite", name="baseline")
         case = SubElement(suite, "testcase", name=deviation.id, classname="baseline")
         SubElement(case, "failure", message=deviation.why)
+    for suite in root:
+        suite.set("tests", str(len(suite)))
+        for outcome, name in _COUNTED.items():
+            suite.set(name, str(len(suite.findall(f"testcase/{outcome}"))))
     indent(root)
     return tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+_COUNTED = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
 def _case(suite: Element, result: Result, report: Report) -> None:

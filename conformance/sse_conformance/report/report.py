@@ -60,8 +60,9 @@ class Report:
         """Errors of the suite come first, then that nothing was measured, then the findings."""
         if self.counts[Verdict.ERROR]:
             return Exit.ERROR
-        judged = [each for each in self.results if each.verdict in JUDGED]
-        if not any(each.requirement.level == "MUST" for each in judged):
+        # One of those that matter most has to be among them: a MUST, if one was selected.
+        musts = [each for each in self.results if each.requirement.level == "MUST"]
+        if not any(each.verdict in JUDGED for each in musts or self.results):
             return Exit.NOTHING
         if self.deviations or any(map(self.is_counted, self.results)):
             return Exit.FINDINGS

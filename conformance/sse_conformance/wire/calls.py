@@ -141,6 +141,7 @@ def _exchange(connection: Connection, ending: Ending) -> Exchange:
         end=end,
         ended_at=ending.at if end in ("complete", "closed") else connection.left_at or ending.at,
         fault=fault,
+        clock="real" if _clock() is None else "virtual",
     )
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import ClassVar
@@ -139,6 +141,62 @@ def test_an_application_that_does_not_start_is_not_called() -> None:
             await (Golden if self.starts == 1 else Mutant).live(self, receive, send)
 
     assert "uvloop" not in calls(asgi(LaterMutant()))
+
+
+class Silent(Golden):
+    """Says something once, and then nothing, without end."""
+
+    async def stream(self, scope: Scope, send: Send, said: str) -> None:
+        await self.start(send, 200, self.headers(scope))
+        await self.block(send, "data: 1\n\n")
+        await self.wait(send)
+
+    async def wait(self, send: Send) -> None:
+        await asyncio.Event().wait()
+
+
+class Clockwatching(Silent):
+    """Knows from the clock on the wall when its heartbeat is due."""
+
+    async def wait(self, send: Send) -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(0.02)
+            if time.monotonic() - last > IMPATIENT.heartbeat:
+                await self.block(send, ":\n")
+                last = time.monotonic()
+
+
+IMPATIENT = Options(heartbeat=0.3)
+
+
+def test_who_is_silent_in_virtual_time_is_watched_in_real_time() -> None:
+    for app, found in ((Silent(), "broken"), (Clockwatching(), "holds")):
+        record = asgi(app, IMPATIENT)
+        (liveness,) = judge(record, ["LIV-01"])
+        assert liveness.found == found, liveness.evidence
+        assert [each.end for each in record.all("get_real") if isinstance(each, Exchange)]
+
+
+def test_in_a_hurry_nobody_is_watched_in_real_time() -> None:
+    (liveness,) = judge(asgi(Clockwatching(), replace(IMPATIENT, fast=True)), ["LIV-01"])
+    assert liveness.found == "unknown"
+    assert "virtual" in liveness.evidence
+
+
+def test_an_application_that_does_not_start_again_is_not_watched() -> None:
+    class Once(Silent):
+        starts = 0
+
+        async def live(self, receive: Receive, send: Send) -> None:
+            self.starts += 1
+            await receive()
+            what = "complete" if self.starts == 1 else "failed"
+            await send({"type": f"lifespan.startup.{what}"})
+
+    record = asgi(Once(), IMPATIENT)
+    assert record.all("get")
+    assert not record.all("get_real")
 
 
 def test_the_state_of_the_lifespan_is_handed_on() -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sse_conformance.transcript import End, Operation
-from tests.conformance.checks.exchanges import Found, agrees
+from sse_conformance.judge import judge
+from sse_conformance.transcript import End, Operation, Record, Subject
+from tests.conformance.checks.exchanges import Found, agrees, answered
 from tests.conformance.checks.streams import found
 from tests.conformance.emission.emissions import emission, said
 
@@ -130,6 +131,24 @@ TWO: tuple[Operation, ...] = ({"data": "a", "id": "1"}, {"data": "b", "id": "2"}
 )
 def test_events_are_written_in_one_piece(wire: str, what: Found, evidence: str) -> None:
     agrees(said("FRM-11", emission(*TWO, wire=wire)), what, evidence)
+
+
+@pytest.mark.parametrize("name", ["silent", "paced"])
+@pytest.mark.parametrize(
+    ("wire", "what"),
+    [
+        ("id: 1\ndata: a\n\n:\n\nid: 2\ndata: b\n\n", "holds"),
+        ("id: 1\n:\n\ndata: a\n\nid: 2\ndata: b\n\n", "broken"),
+    ],
+)
+def test_where_there_are_heartbeats_events_are_in_one_piece(
+    name: str, wire: str, what: str
+) -> None:
+    record = Record(Subject(target="", mode="emit"))
+    record.add("capabilities", answered(404))
+    record.add(name, emission(*TWO, wire=wire).emitted)
+    (result,) = judge(record, ["FRM-11"])
+    assert result.found == what, result.evidence
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,17 @@ def test_liv_01_a_short_look_says_nothing() -> None:
     agrees(checks.is_never_silent_for_long(short, (), options=OPTIONS), "unknown", "11.0 s only")
 
 
+def test_liv_01_in_virtual_time_only_a_heartbeat_is_taken_for_an_answer() -> None:
+    check, check_real = checks.is_never_silent_for_long, checks.nor_where_time_is_real
+    dead = watched(0.5, until=12.0)
+    virtual = replace(dead, clock="virtual")
+    alive = replace(watched(1.0, 10.9, 11.5, until=12.0), clock="virtual")
+    agrees(check(virtual, (virtual,), options=OPTIONS), "unknown", "in virtual time")
+    agrees(check(alive, (alive,), options=OPTIONS), "holds")
+    agrees(check_real((dead, dead), options=OPTIONS), "broken", "in 12.0 s: 11.5 s, 11.5 s; 10 s")
+    agrees(check_real((silent(),), options=OPTIONS), "unknown")
+
+
 def headed(at: float) -> Exchange:
     return answered(200, KIND, at=at)
 

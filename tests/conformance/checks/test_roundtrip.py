@@ -4,7 +4,7 @@ import pytest
 
 from sse_conformance.checks.emissions import NOT_ASKED
 from sse_conformance.checks.roundtrip import is_split_by_comments, without_comments
-from tests.conformance.checks.exchanges import agrees
+from tests.conformance.checks.exchanges import Found, agrees
 from tests.conformance.emission.emissions import emission, said
 
 
@@ -12,6 +12,14 @@ def test_an_id_that_no_header_could_carry_may_be_refused() -> None:
     asked = emission({"data": "a", "id": " 1"}, status=400)
     agrees(said("FRM-06", asked), "noted", "refused with 400")
     agrees(said("FRM-06", emission({"data": " a"}, status=400)), "broken", "answered with 400")
+
+
+@pytest.mark.parametrize(
+    ("wire", "found"), [('id: 1\ndata: "a"\n\n', "broken"), ("id: 1\ndata: a\n\n", "unknown")]
+)
+def test_a_space_that_is_lost_is_seen_beside_json_too(wire: str, found: Found) -> None:
+    asked = emission({"data": "a", "id": " 1"}, wire=wire, is_json=True)
+    agrees(said("FRM-06", asked), found)
 
 
 def test_several_events_are_the_sequences_matter() -> None:

@@ -14,10 +14,12 @@ from urllib.request import urlopen
 import pytest
 
 from sse_conformance import commands
+from sse_conformance.__main__ import main as command
 from sse_conformance.catalogue import catalogue
 from sse_conformance.cli import main
 from sse_conformance.mutants import MUTANTS
 from sse_conformance.mutants.golden import Golden
+from sse_conformance.mutants.http import Asked, Fields
 from sse_conformance.report.report import Exit
 from tests.serving import free_port
 
@@ -25,18 +27,25 @@ ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "sse_conformance"]
 
 
+def without(fields: Fields, name: str) -> Fields:
+    return [field for field in fields if field[0] != name]
+
+
 class Unlabelled(Golden):
     """It forgets to say what it sends."""
 
-    def stream_fields(self, asked: object) -> list[tuple[str, str]]:
-        return [("Content-Type", "text/plain")]
+    def stream_fields(self, asked: Asked) -> Fields:
+        return [
+            ("Content-Type", "text/plain"),
+            *without(super().stream_fields(asked), "Content-Type"),
+        ]
 
 
 class Uncached(Golden):
     """It lets caches keep its streams."""
 
-    def stream_fields(self, asked: object) -> list[tuple[str, str]]:
-        return [("Content-Type", "text/event-stream")]
+    def stream_fields(self, asked: Asked) -> Fields:
+        return without(super().stream_fields(asked), "Cache-Control")
 
 
 @pytest.fixture
@@ -148,6 +157,8 @@ def test_a_client_is_a_program_or_a_service_or_a_browser(
         ["explain", "FRM-99"],
         ["serve-mutant", "FRM-99"],
         ["asgi", "nonsense"],
+        ["asgi", "no_such_module:app"],
+        ["check", "http://127.0.0.1/", "--header", "Accept-Encoding: gzip"],
         ["emit", "http://example.com/emit"],
     ],
 )
@@ -157,6 +168,30 @@ def test_what_makes_no_sense_is_an_error_of_one_line(
     assert main(arguments) == Exit.ERROR
     captured = capsys.readouterr()
     assert captured.err.startswith("sse-conformance: ")
+
+
+def test_a_fault_of_the_suite_is_no_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(_: object) -> int:
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr(commands, "list_requirements", failing)
+    assert main(["list"]) == Exit.ERROR
+    assert "a fault of ours" in capsys.readouterr().err
+
+
+def test_without_the_extra_it_is_told_what_to_install() -> None:
+    code = "import sys; sys.modules['h11'] = None; from sse_conformance.__main__ import main"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "conformance",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == Exit.ERROR
+    assert told.stderr.startswith("sse-conformance: h11 is missing: pip install")
 
 
 def test_what_is_not_understood_is_told_with_the_usage() -> None:
@@ -233,6 +268,7 @@ def test_whoever_is_interrupted_has_measured_nothing(monkeypatch: pytest.MonkeyP
 
 
 def test_the_package_is_a_command() -> None:
+    assert command is main
     told = subprocess.run(
         [*COMMAND, "--version"], cwd=ROOT / "conformance", capture_output=True, check=True
     )

@@ -102,7 +102,7 @@ def test_a_browser_reads_the_corpus_and_plays_the_scenes(monkeypatch: pytest.Mon
         shown.append(json.loads(ended.stdout)["told"])
 
     visitor = Visitor(visit)
-    record = client_page(progress=visitor.invite)
+    record = client_page(invite=visitor.invite)
     visitor.join()
 
     assert "10 streams have been read. The verdicts are where the suite was started." in shown[0]
@@ -175,7 +175,7 @@ def test_a_page_that_goes_before_the_end_leaves_what_it_has_told(
     visitor = Visitor(lambda url: fetched(f"{url}/command"))
     monkeypatch.setattr(page, "HELD", 0.05)
 
-    record = client_page(progress=visitor.invite)
+    record = client_page(invite=visitor.invite)
     visitor.join()
 
     assert record.subject.options.claims == {"browser"}
@@ -206,7 +206,7 @@ def test_any_client_may_read_the_list_and_post_its_results() -> None:
         statuses.extend(posted(f"{url}/results", content) for content in (*wrong, good))
 
     visitor = Visitor(visit)
-    record = client_page(progress=visitor.invite)
+    record = client_page(invite=visitor.invite)
     visitor.join()
 
     assert statuses == [400] * 6 + [202]
@@ -226,7 +226,7 @@ def test_if_nobody_comes_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(driver, "ARRIVAL", 0.0)
     told: list[str] = []
 
-    record = client_page(0, Options(time_scale=0.0005), told.append)
+    record = client_page(0, Options(time_scale=0.0005), invite=told.append)
 
     assert list(record) == []
     assert told[0].startswith("open http://127.0.0.1:")

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from sse_conformance.catalogue import Requirement, catalogue, frozen
+from sse_conformance.judge import CHECKS
+from sse_conformance.mutants import MUTANTS
 
 
 @pytest.mark.parametrize("requirement", catalogue().values(), ids=lambda each: each.id)
@@ -35,6 +37,11 @@ def test_what_is_required_is_judged_wherever_what_requires_it_is() -> None:
 def test_there_are_no_two_requirements_with_one_title() -> None:
     titles = [requirement.title for requirement in catalogue().values()]
     assert len(set(titles)) == len(titles)
+
+
+def test_each_has_a_check_and_a_mutant_and_there_is_neither_for_anything_else() -> None:
+    assert {each.requirement for each in CHECKS} == set(catalogue())
+    assert {each.requirement for each in MUTANTS} == set(catalogue())
 
 
 def test_the_frozen_set_has_only_what_there_is() -> None:

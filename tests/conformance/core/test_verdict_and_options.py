@@ -35,3 +35,8 @@ def test_without_a_word_nothing_is_claimed_and_nobody_is_attacked() -> None:
     assert not options.claims
     assert not options.own_target
     assert options.profile == "sse"
+
+
+def test_how_the_stream_is_coded_is_not_for_the_user_to_say() -> None:
+    with pytest.raises(ValueError, match="Accept-Encoding"):
+        Options(headers=(("accept-encoding", "gzip"),))

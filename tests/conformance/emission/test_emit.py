@@ -79,7 +79,7 @@ def test_a_sound_producer_of_any_kind_has_no_finding(server: type[Golden]) -> No
     with server().served() as url:
         record = emit(f"{url}/emit", OPTIONS, told.append)
     assert findings(record) == set()
-    assert len(record.all("emitted")) > 100
+    assert len(record.all("emitted")) > 20
     assert len(record.all("get")) == len(record.all("capabilities")) == 1
     assert any(re.match("[A-Z]+-[0-9]{2}: ", each) for each in told)  # as far as time allows
 

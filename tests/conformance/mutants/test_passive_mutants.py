@@ -5,7 +5,7 @@ import pytest
 from sse_conformance.judge import judge
 from sse_conformance.mutants import MUTANTS, Mutant, cors, passive, robustness, transport
 from sse_conformance.mutants.alter import altered, sound, with_field, with_status
-from sse_conformance.mutants.transport import compressed, over_http_2
+from sse_conformance.mutants.transport import over_http_2
 from sse_conformance.transcript import Exchange, Record
 from sse_conformance.verdict import Verdict
 
@@ -29,11 +29,7 @@ def test_a_mutant_is_found_by_its_own_check_and_no_other(mutant: Mutant) -> None
     assert set(found) == {mutant.requirement}, found
 
 
-@pytest.mark.parametrize(
-    "record",
-    [sound, lambda: compressed(is_flushed=True), over_http_2],
-    ids=["over HTTP/1", "compressed", "over HTTP/2"],
-)
+@pytest.mark.parametrize("record", [sound, over_http_2], ids=["over HTTP/1", "over HTTP/2"])
 def test_what_is_sound_is_not_accused(record: object) -> None:
     assert callable(record)
     assert killed(record()) == {}
@@ -41,7 +37,7 @@ def test_what_is_sound_is_not_accused(record: object) -> None:
 
 def test_every_group_that_is_seen_from_outside_has_its_mutants() -> None:
     found = {each.requirement for each in PASSIVE}
-    assert {f"HTTP-{number:02}" for number in range(1, 18)} <= found
+    assert {f"HTTP-{number:02}" for number in range(1, 18)} - {"HTTP-13"} <= found
     assert {f"COR-{number:02}" for number in range(1, 7)} <= found
     emitted = {"ROB-08", "ROB-10", "ROB-11", "ROB-12", "ROB-16"}
     assert {f"ROB-{number:02}" for number in range(1, 17)} - emitted <= found

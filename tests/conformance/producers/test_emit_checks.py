@@ -54,8 +54,9 @@ def test_liv_01_a_heartbeat_that_is_late_is_another_question() -> None:
     check = liveness.has_heartbeats
     agrees(check(slept((10.1, b":\n"), (20.1, b":\n")), options=OPTIONS), "holds", "10.000 s")
     agrees(check(slept((22.0, b":\n")), options=OPTIONS), "holds", "[1]")
-    agrees(check(slept((9.0, b"data: ping\n\n")), options=OPTIONS), "holds", "[1]")
+    agrees(check(slept((11.0, b"data: ping\n\n")), options=OPTIONS), "holds")
     agrees(check(slept(), options=OPTIONS), "broken", "22.000 s")
+    agrees(check(slept((20.0, b":\n")), options=OPTIONS), "broken", "19.900 s")
     agrees(check((NOBODY,), options=OPTIONS), "unknown", "no answer")
 
 
@@ -109,6 +110,7 @@ def test_liv_06_the_producer_may_be_busy() -> None:
     check = liveness.heartbeats_do_not_wait_for_the_producer
     agrees(check(slept((10.1, b":\n"), (20.1, b":\n")), options=OPTIONS), "holds")
     agrees(check(slept((22.0, b":\n")), options=OPTIONS), "broken", "22.0 s")
+    agrees(check(slept((20.0, b":\n")), options=OPTIONS), "holds", "19.900 s")  # seldom, but then
     agrees(check(slept(until=1.0), options=OPTIONS), "unknown", "has not slept")
 
 

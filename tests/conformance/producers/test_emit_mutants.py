@@ -1,6 +1,7 @@
 """Each mutant that timed and stateful scripts can see is found, and by its own check alone."""
 
 import time
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_mutant_is_found_by_its_own_check_and_no_other(mutant: Mutant) -> None
 
 
 def test_each_requirement_of_this_kind_has_a_mutant() -> None:
-    expected = {f"LIV-{number:02}" for number in (1, 2, 3, 5, 6, 7)}
+    expected = {"HTTP-13"} | {f"LIV-{number:02}" for number in (1, 2, 3, 5, 6, 7)}
     expected |= {f"FLO-{number:02}" for number in range(1, 6)}
     expected |= {f"REC-{number:02}" for number in (1, 2, 3, 5, 6, 7, 9, 10, 11)}
     expected |= {f"ROB-{number:02}" for number in (8, 10, 11, 12, 16)}
@@ -73,6 +74,18 @@ def test_the_golden_server_drops_a_client_that_never_reads() -> None:
     assert isinstance(held, Emitted)
     assert held.exchange.end in {"closed", "reset"}
     assert killed(record) == {}
+
+
+def test_one_flood_is_enough_where_the_producer_has_paused() -> None:
+    class Calm(Golden):
+        """Makes one event, and the next one nine seconds later, as it says."""
+
+        async def flood(self, n: int, size: int) -> AsyncGenerator[bytes, None]:
+            yield self.encode({"data": "0 0 x"})
+            yield self.encode({"data": "1 9000 x"})
+
+    record = driven(Calm(), emit_timing.record_floods, options=Options(time_scale=0.05))
+    assert len(record.all("flood")) == 1
 
 
 @pytest.mark.parametrize("plan", [emit_timing.record_memory, emit_plans.record_shutdown])

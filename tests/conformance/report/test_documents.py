@@ -42,6 +42,9 @@ def test_junit_has_a_case_for_each_requirement() -> None:
     assert cases["FRM-02"][0].tag == "error"
     suites = {each.get("name") for each in root.iter("testsuite")}
     assert suites == {"frm", "fld", "liv", "rob", "rec", "baseline"}
+    (framing,) = root.iterfind("testsuite[@name='frm']")
+    counts = {name: framing.get(name) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "3", "failures": "1", "errors": "1", "skipped": "0"}
 
 
 def test_sarif_names_the_rule_of_each_finding() -> None:

@@ -32,6 +32,9 @@ MAY = result("FLD-09", Verdict.INFO, level="MAY")
         ([], "must", Exit.NOTHING),
         ([SKIP, BLOCKED], "must", Exit.NOTHING),
         ([SKIP, MAY], "must", Exit.NOTHING),
+        ([MAY], "must", Exit.FINE),  # no MUST was selected
+        ([WARN], "should", Exit.FINDINGS),
+        ([result("REC-02", Verdict.SKIP, level="SHOULD")], "should", Exit.NOTHING),
     ],
 )
 def test_the_exit_status_tells_what_a_build_has_to_know(
@@ -44,6 +47,12 @@ def test_what_the_baseline_expects_makes_nothing_fail_and_what_is_stale_does() -
     assert report([PASS, FAIL], expected=frozenset({"FRM-08"})).exit == Exit.FINE
     stale = [Deviation("FRM-01", "expected fail, found pass")]
     assert report([PASS], deviations=stale).exit == Exit.FINDINGS
+
+
+def test_the_first_screen_tells_that_nothing_was_measured() -> None:
+    told = "Nothing could be measured, and so nothing is fine."
+    assert told in lines_of_report(report([SKIP]))
+    assert told not in lines_of_report(report([PASS]))
 
 
 def test_the_first_screen_has_a_line_for_each_group_and_then_the_findings() -> None:

@@ -147,7 +147,7 @@ def test_only_named_plans_need_no_handshake_before_them() -> None:
 
 def test_what_is_awaited_in_vain_is_awaited_three_times() -> None:
     with scripted(until_it_leaves) as url:
-        record = ws(url, Options(time_scale=0.01), only={"ping", "unmasked", "broken_fragments"})
+        record = ws(url, Options(time_scale=0.03), only={"ping", "unmasked", "broken_fragments"})
     assert [each.end for each in dialogues(record, "ping")] == ["timeout"] * 3
     assert len(dialogues(record, "unmasked")) == 6
     assert set(findings(record)) == {"WS-06", "WS-03", "WS-07"} - {"WS-03", "WS-07"}
@@ -180,7 +180,7 @@ def hang_up(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("script", [hang_up, lambda connection: None], ids=["reset", "close"])
 def test_a_server_that_leaves_ends_every_plan(script: Script) -> None:
-    options = Options(time_scale=0.02, profile="agent", slow=True, budget=0.5, derandomize=True)
+    options = Options(time_scale=0.05, profile="agent", slow=True, budget=0.5, derandomize=True)
     with scripted(script) as url:
         record = ws(url, options)
     ends = {item.end for each in record if isinstance(item := each.item, Dialogue)}
@@ -196,7 +196,7 @@ def test_a_close_in_place_of_a_pong_ends_the_pinging() -> None:
         until_it_leaves(connection)
 
     with scripted(script) as url:
-        record = ws(url, Options(time_scale=0.01), only={"ping", "binary"})
+        record = ws(url, Options(time_scale=0.05), only={"ping", "binary"})
     assert [each.opcode for each in dialogues(record, "ping")[0].frames] == [PING, CLOSE, CLOSE]
     assert [each.opcode for each in dialogues(record, "binary")[0].frames][1:] == [CLOSE, CLOSE]
 
@@ -226,7 +226,7 @@ def test_an_answer_that_does_not_come_again_is_awaited_in_vain() -> None:
         until_it_leaves(connection)
 
     with scripted(script) as url:
-        record = ws(url, Options(time_scale=0.02), only={"fragmented"})
+        record = ws(url, Options(time_scale=0.04), only={"fragmented"})
     ends = [each.end for each in dialogues(record, "fragmented")]
     assert ends == ["timeout"] * 12
     assert "WS-07" in findings(record)
@@ -238,7 +238,7 @@ def test_a_turn_without_end_is_heard_for_so_long_only() -> None:
             connection.sendall(frame(TEXT, b'{"t": "text"}'))
         until_it_leaves(connection)
 
-    options = Options(time_scale=0.005, profile="agent")
+    options = Options(time_scale=0.02, profile="agent")
     with scripted(script) as url:
         turns = ws(url, options, only={"turns", "ping_busy"})
         cancel = ws(url, options, only={"cancel"})
