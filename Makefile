@@ -8,6 +8,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+AT_ONCE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 CLIENTS := tests/clients
 CLIENTS_STAMP := $(if $(wildcard $(CLIENTS)/package-lock.json),$(CLIENTS)/node_modules/.stamp)
 
@@ -65,7 +66,7 @@ floors: $(VENV)/.stamp-dev  ## who may import whom
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 test: install  ## all tests, with the coverage gate
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest $(AT_ONCE) --cov --cov-report=term
 
 conformance: install  ## the conformance suite on our own server
 	$(BIN)/python -m tests.conformance.ours
@@ -85,7 +86,10 @@ check:  ## all that a change must pass
 thorough: install  ## the slow tests, 20,000 examples of every property, and every host program
 	PYTHONPATH=conformance $(BIN)/python -m tests.conformance.score
 	$(BIN)/python -m tests.conformance.ours --thorough
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m 'thorough or hypothesis' --timeout=3600
+	$(BIN)/python -m tests.faults
+	PAIRS=1000 $(BIN)/python -m pytest tests/faults/test_pairs.py
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest $(AT_ONCE) -m 'thorough or hypothesis' \
+		--timeout=3600
 
 bench: install  ## the benchmarks
 	$(BIN)/python -m tests.benchmarks

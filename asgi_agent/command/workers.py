@@ -27,6 +27,11 @@ class Worker:
         self._process: asyncio.subprocess.Process | None = None
         self._is_stopping = False
 
+    @property
+    def pid(self) -> int | None:
+        """The number of the process, which may have ended."""
+        return None if self._process is None else self._process.pid
+
     async def keep(self) -> int:
         """Keep it alive until it is stopped; 0, or the status with which it failed to start."""
         loop = asyncio.get_running_loop()

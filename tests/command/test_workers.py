@@ -1,5 +1,6 @@
 """Several processes that serve one socket, and who keeps them alive."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from asgi_agent.command.workers import Worker
 from tests.serving import ROOT
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -136,6 +138,37 @@ def test_workers_that_do_not_understand_end_the_supervisor_with_their_status(
 ) -> None:
     with supervised(tmp_path, 2, "fail") as served:
         assert served.ended()[0] == 2
+
+
+DYING = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+SLEEPING = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def test_a_worker_that_is_stopped_while_it_begins_ends() -> None:
+    async def main() -> None:
+        worker = Worker(SLEEPING, ())
+        keeping = asyncio.create_task(worker.keep())
+        await asyncio.sleep(0)  # the process is being made
+        worker.stop(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE):
+            assert await keeping == 0
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_is_stopped_before_it_is_started_again_is_not() -> None:
+    async def main() -> None:
+        worker = Worker(DYING, ())
+        keeping = asyncio.create_task(worker.keep())
+        while not (pid := worker.pid) or is_alive(pid):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # it pauses
+        worker.stop(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE):
+            assert await keeping == 0
+        assert worker.pid == pid
+
+    asyncio.run(main())
 
 
 def test_a_worker_does_not_outlive_its_supervisor(tmp_path: Path) -> None:

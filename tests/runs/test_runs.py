@@ -312,3 +312,10 @@ def test_after_a_drain_runs_can_be_taken_again() -> None:
         assert Complete("x") in await stage.play()
 
     run(main())
+
+
+def test_the_client_of_a_run_that_is_not_here_is_nobody_s_to_expect() -> None:
+    async def main() -> None:
+        Stage(talker).runs.expect_client("elsewhere")  # it may be another worker's, or over
+
+    run(main())
