@@ -316,6 +316,6 @@ def test_after_a_drain_runs_can_be_taken_again() -> None:
 
 def test_the_client_of_a_run_that_is_not_here_is_nobody_s_to_expect() -> None:
     async def main() -> None:
-        Stage(talker).runs.expect_client("elsewhere")  # it may be another worker's, or over
+        Stage(saying()).runs.expect_client("elsewhere")  # it may be another worker's, or over
 
     run(main())
