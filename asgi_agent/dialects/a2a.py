@@ -161,17 +161,20 @@ def _sent(call: Call, *, is_streamed: bool) -> StartTurn:
     asked = parse(SendMessage, as_json(call.params))
     said = asked.message
     is_immediate = asked.configuration.return_immediately and not is_streamed
-    task = A2ATask(call.id, is_sent=True, is_immediate=is_immediate)
+    task = A2ATask(call.id, is_sent=True)
     if not said.task_id:
         return StartTurn(
             encoder=task,
             prompt=_text(said.parts),
             session_id=said.context_id or None,
             is_streamed=is_streamed,
+            is_background=is_immediate,
         )
     session_id, _, run_id = read_task_id(said.task_id)
     answers = [_answer(session_id, run_id, each) for each in said.parts]
-    return StartTurn(encoder=task, answers=answers, is_streamed=is_streamed)
+    return StartTurn(
+        encoder=task, answers=answers, is_streamed=is_streamed, is_background=is_immediate
+    )
 
 
 def _answer(session_id: str, run_id: str, part: Part) -> Answer:

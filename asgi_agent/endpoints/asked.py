@@ -1,6 +1,6 @@
 """What a run has said, and what of it wants an answer: pure functions of its entries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..dialects.exchange import Answer, Place
@@ -42,11 +42,10 @@ def to_question(told: list[Entry], page: Page) -> tuple[list[Entry], list[Entry]
     return told[: ends[-1]], told[ends[-1] :]
 
 
-def last_answered(said: Sequence[Entry]) -> int:
-    """The number of the last question that the run went on after; 0 if there is none."""
-    while said and said[-1].type in QUESTIONS:
-        said = said[:-1]  # it waits, or will be found to be answered
-    return max((each.seq for each in said if each.type in QUESTIONS), default=0)
+def last_answered(said: Sequence[Entry], unanswered: Collection[str]) -> int:
+    """The number of the last question that nobody waits for any more; 0 if there is none."""
+    answered = (seq for name, seq in questions_in(said).items() if name not in unanswered)
+    return max(answered, default=0)
 
 
 def named(answer: Answer, questions: dict[str, int]) -> Answer:

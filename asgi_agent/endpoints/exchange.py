@@ -12,6 +12,7 @@ from ..dialects.exchange import (
     CancelTurn,
     Continued,
     Encoder,
+    FindStart,
     FollowTurn,
     Frame,
     Parse,
@@ -134,7 +135,7 @@ class Exchanges:
         place = place_of(session, turn)
         if asked.after != 0:
             said = await self._entries_so_far(place.run_id)
-            after = last_answered(said) if asked.after is None else asked.after
+            after: int | FindStart = last_answered if asked.after is None else asked.after
             if not isinstance(after, int):
                 after = after(said, await self._waiting(session, turn))
             if after > (said[-1].seq if said else 0):
@@ -276,7 +277,9 @@ class Exchanges:
         """The same without waiting for the rest."""
         encoder, place = telling.encoder, telling.place
         encoder.begin(self._named(place))
-        encoder.encode(await self._entries_so_far(place.run_id, place.after))
+        said = await self._entries_so_far(place.run_id, place.after)
+        encoder.waiting(await self._waiting(telling.session, place.turn))
+        encoder.encode(said)
         status, body = encoder.whole()
         return JSONResponse(body, status)
 

@@ -1,5 +1,6 @@
 """What is made of a call of A2A, and what a client is answered."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -227,6 +228,18 @@ def test_who_does_not_wait_is_told_how_the_task_stands() -> None:
     run(main())
 
 
+def test_who_does_not_wait_does_not_wait_for_the_first_word_either() -> None:
+    async def main() -> None:
+        async with serving(slow_to_begin) as server:
+            configuration = {"returnImmediately": True}
+            began = asyncio.get_running_loop().time()
+            sent = await rpc(server, "SendMessage", message=text("hi"), configuration=configuration)
+            assert sent["task"]["status"]["state"] == "TASK_STATE_WORKING"
+            assert asyncio.get_running_loop().time() - began < 1
+
+    run(main())
+
+
 def test_a_context_remembers_and_has_one_task_at_a_time() -> None:
     async def main() -> None:
         async with serving(parrot) as server:
@@ -255,5 +268,41 @@ def test_an_agent_that_fails_leaks_nothing() -> None:
             task = (await rpc(server, "SendMessage", message=text("hi")))["task"]
             assert task["status"]["state"] == "TASK_STATE_FAILED"
             assert task["status"]["message"]["parts"] == [{"text": "The agent failed."}]
+
+    run(main())
+
+
+async def slow_to_begin(_: Turn) -> Any:
+    await asyncio.sleep(60)
+    yield "hi"
+
+
+async def slow_to_go_on(turn: Turn) -> Any:
+    yield "Well. "
+    answer = await turn.approve("c", "delete", {}, "May I?")
+    await asyncio.sleep(60)
+    yield "Yes." if answer else "No."
+
+
+def test_a_task_that_has_its_answer_needs_no_input() -> None:
+    async def main() -> None:
+        async with serving(slow_to_go_on) as server:
+            task = (await rpc(server, "SendMessage", message=text("go")))["task"]
+            assert task["status"]["state"] == "TASK_STATE_INPUT_REQUIRED"
+            yes = {"parts": [{"data": {"approved": True}}], "taskId": task["id"]}
+            configuration = {"returnImmediately": True}
+            sent = await rpc(server, "SendMessage", message=yes, configuration=configuration)
+            assert sent["task"]["status"]["state"] == "TASK_STATE_WORKING"
+
+            seen = await rpc(server, "GetTask", id=task["id"])
+            assert seen["status"]["state"] == "TASK_STATE_WORKING"
+            call = {"jsonrpc": "2.0", "id": 7, "method": "SubscribeToTask"}
+            asked = {**call, "params": {"id": task["id"]}}
+            followed = await server.request("POST", "/a2a", json=asked)
+            told = [json.loads(each.data)["result"] for each in followed.events()]
+            states = [
+                each["statusUpdate"]["status"]["state"] for each in told if "statusUpdate" in each
+            ]
+            assert states == ["TASK_STATE_WORKING", "TASK_STATE_COMPLETED"]
 
     run(main())

@@ -231,11 +231,20 @@ def test_a_whole_task_may_need_input() -> None:
     assert task.whole()[1]["result"] == found
 
 
-def test_who_does_not_wait_is_answered_at_once() -> None:
-    pause = A2ATask(7, is_immediate=True).pause()
-
+def test_what_has_its_answer_is_not_asked_again() -> None:
+    task = A2ATask(7)
+    task.begin(PLACE)
+    task.waiting({"q"})
+    tool = ClientTool("t", "where", {})
+    task.encode(entries(Question("q", "Which?"), Approval("a", "c", "delete", {}, ""), tool))
+    pause = task.pause()
     assert pause is not None
-    assert pause.frames == []
+    [asked] = results_of(pause.frames)
+    assert asked == update(
+        "INPUT_REQUIRED",
+        {"text": "Which?"},
+        {"data": {"type": "question", "id": "q", "prompt": "Which?"}},
+    )
 
 
 def test_a_task_that_has_ended_cannot_be_cancelled() -> None:

@@ -1,5 +1,6 @@
 """What is made of an AG-UI request, and what a client is answered."""
 
+import asyncio
 import json
 from typing import Any, cast
 
@@ -394,5 +395,35 @@ def test_bad_input_is_answered_in_the_words_of_the_protocol() -> None:
             assert response.json()["message"].startswith(
                 "Invalid request: threadId: Field required"
             )
+
+    run(main())
+
+
+def test_what_is_live_begins_after_the_last_answer_also_before_the_agent_has_gone_on() -> None:
+    async def slow(turn: Turn) -> Any:
+        yield "Well. "
+        answer = await turn.approve("c", "delete", {}, "May I?")
+        await asyncio.sleep(60)
+        yield "Yes." if answer else "No."
+
+    async def main() -> None:
+        async with serving(slow) as server:
+            *_, interrupted = await post(server, USER)
+            [interrupt] = interrupted["outcome"]["interrupts"]
+            again = told((await server.request("GET", "/ag-ui/t/stream")).text)
+            assert again[-1]["outcome"] == interrupted["outcome"]
+            answer = {
+                "interruptId": interrupt["id"],
+                "status": "resolved",
+                "payload": {"approved": True},
+            }
+            asked = input_of(USER, resume=[answer])
+            async with (
+                server.stream("POST", "/ag-ui", json=asked) as first,
+                server.stream("GET", "/ag-ui/t/stream") as second,
+            ):
+                ends = [told((await each.rest()).text) for each in (first, second)]
+            assert ends[1][-1]["outcome"] == {"type": "success"}
+            assert ends[0][1:-1] == ends[1][1:-1]
 
     run(main())
