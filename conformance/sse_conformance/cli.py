@@ -97,7 +97,11 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--select", action="append", default=[], metavar="GLOB", help="only these ids, as FRM-*")
     add("--ignore", action="append", default=[], metavar="GLOB", help="not these ids")
     add("--level", choices=("must", "should", "may"), default="may", help="at least of this level")
-    add("--profile", default="sse", help="practices that come together: sse, agent")
+    add(
+        "--profile",
+        default="sse",
+        help="practices that come together: sse, agent, ag-ui, openai, universal",
+    )
     add("--claim", action="append", default=[], help="a capability: its practices count as MUST")
     add("--of-host", action="append", default=[], metavar="ID", help="the host program's doing")
     add("--cors", metavar="ORIGIN", help="an origin that is to be allowed to read the stream")

@@ -4,9 +4,11 @@
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import httpx
 
@@ -16,6 +18,9 @@ ADAPTERS = ROOT / "conformance/adapters"
 COMMAND = [sys.executable, "-m", "sse_conformance"]
 ORIGIN = "https://a.example"
 OF_HOST = {"daphne": ("--of-host", "FLO-01")}  # its `send` never waits, whatever the client reads
+UNIVERSAL = ("--profile", "universal")
+APP = "tests.clients.obedient_app:app"
+PROMPTS = ("What's the weather?", "Fail.", "Ask me.")
 OTHER_HOSTS = {
     "granian": ("granian", "--interface", "asgi", "--no-ws"),
     "daphne": ("daphne",),
@@ -30,6 +35,8 @@ def main() -> int:
     os.environ["CONFORMANCE_EMIT"] = "1"  # or an adapter does not start
     print("── in this process", flush=True)
     findings = judge("asgi", "examples.event_stream_alone:app")
+    print("\n── each dialect, for all clients at once", flush=True)
+    findings += sum(universal(*each) for prompt in PROMPTS for each in asked(prompt).items())
     for host, command in (HOSTS | (OTHER_HOSTS if thorough else {})).items():
         print(f"\n── under {host}", flush=True)
         findings += emit(host, command, "30" if thorough else "5")
@@ -38,6 +45,29 @@ def main() -> int:
             findings += converse(host, command)
     print("\nEverything holds." if not findings else f"\n{findings} runs have findings.")
     return min(findings, 1)
+
+
+def asked(prompt: str) -> dict[str, Any]:
+    """How the clients of each dialect ask this, by path."""
+    said = {"messages": [{"id": "1", "role": "user", "content": prompt}]}
+    part = {"type": "text", "text": prompt}
+    message = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": prompt}]}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "SendStreamingMessage"}
+    return {
+        "/v1/chat/completions": {"model": "any", "stream": True, **said},
+        "/v1/responses": {"model": "any", "stream": True, "input": prompt},
+        "/v1/messages": {"model": "any", "stream": True, "max_tokens": 9, **said},
+        "/api/chat": {"messages": [{"id": "1", "role": "user", "parts": [part]}]},
+        "/ag-ui": {"threadId": "t", "runId": "r", **said},
+        "/a2a": {**call, "params": {"message": message}},
+        "/chat": {"messages": [prompt]},
+    }
+
+
+def universal(path: str, body: Any) -> int:
+    """What one dialect streams, by the profile that the clients of all of them can read."""
+    request = ("--method", "POST", "--path", path, "--content", json.dumps(body))
+    return judge("asgi", APP, *request, *UNIVERSAL, "--select", "UNI-*", "--fast")
 
 
 def emit(host: str, command: tuple[str, ...], budget: str) -> int:
@@ -56,7 +86,7 @@ def check(host: str, command: tuple[str, ...]) -> int:
     with run(arguments(host, command, port, "tests.apps:assistant_app"), port) as served:
         asked = httpx.post(f"{served.url}/ask", json={"prompt": "Hello!"}).json()
         url = f"{served.url}{asked['stream_url']}"
-        return judge("check", url, "--cors", ORIGIN, "--claim", "cors")
+        return judge("check", url, "--cors", ORIGIN, "--claim", "cors", *UNIVERSAL)
 
 
 def converse(host: str, command: tuple[str, ...]) -> int:

@@ -21,6 +21,7 @@ from . import (
     robustness,
     robustness_emit,
     transport,
+    universal,
     websocket,
     websocket_agents,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "robustness",
     "robustness_emit",
     "transport",
+    "universal",
     "websocket",
     "websocket_agents",
 ]

@@ -56,7 +56,11 @@ def asgi(
     record = Record(Subject(target=f"{name} {method} {path}", mode="asgi", options=options))
     session = _Session(
         _load(app) if isinstance(app, str) else app,
-        Plans(request=request, heartbeat=options.heartbeat),
+        Plans(
+            request=request,
+            heartbeat=options.heartbeat,
+            is_universal=options.profile == "universal",
+        ),
         record,
         progress,
     )
@@ -224,7 +228,11 @@ class _Session:
                 self._record.add(name, seen.exchange)
 
 
-_NAMES = {"http10": ("get_http10",), "http2": ("get_http2",)}
+_NAMES = {
+    "http10": ("get_http10",),
+    "http2": ("get_http2",),
+    "accept-json": ("accept_json",),
+}
 
 
 def _takes_little_time(plain: Call) -> bool:

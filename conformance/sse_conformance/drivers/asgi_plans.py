@@ -29,6 +29,7 @@ class Plans:
 
     request: Request
     heartbeat: float
+    is_universal: bool = False  # what is asked by any client of an agent is to be answered
     state: dict[str, Any] | None = None  # of the lifespan, if the application has one
 
     def plain(self, name: str = "plain") -> Plan:
@@ -58,6 +59,8 @@ class Plans:
         )
         yield replace(plain, name="http10", scope={**plain.scope, "http_version": "1.0"})
         yield replace(plain, name="http2", scope={**plain.scope, "http_version": "2"})
+        if self.is_universal:
+            yield replace(plain, name="accept-json", scope=_accepting_json(plain.scope))
 
     def _split(self) -> Iterator[Plan]:
         """The same request body in several messages. An empty one is split too."""
@@ -178,6 +181,11 @@ def lifespan() -> Plan:
         farewell=None,
         window=float("inf"),
     )
+
+
+def _accepting_json(scope: Scope) -> Scope:
+    others = [each for each in scope["headers"] if each[0] != b"accept"]
+    return {**scope, "headers": [*others, (b"accept", b"application/json")]}
 
 
 def _idle(sends: list[float]) -> float | None:

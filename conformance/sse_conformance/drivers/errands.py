@@ -84,6 +84,7 @@ def _other_requests(url: str, options: Options) -> Iterator[Errand]:
         "accept_missing": _without(b"accept", get),
         "accept_any": asked(url, options, [("Accept", "*/*")]),
         "accept_list": asked(url, options, [("Accept", "text/html, text/event-stream;q=0.5")]),
+        "accept_json": asked(url, options, [("Accept", "application/json")]),
         "accept_image": asked(url, options, [("Accept", "image/png")]),
     }
     for name, request in requests.items():

@@ -17,6 +17,7 @@ from . import (
     robustness_emit,
     streams,
     transport,
+    universal,
     websocket,
 )
 from .registry import MUTANTS, Mutant, Serving, mutant
@@ -39,5 +40,6 @@ __all__ = [
     "robustness_emit",
     "streams",
     "transport",
+    "universal",
     "websocket",
 ]

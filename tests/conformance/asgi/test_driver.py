@@ -55,6 +55,14 @@ def test_every_plan_is_called() -> None:
     assert record.subject.target == "Golden POST /stream".replace("POST", "GET")
 
 
+def test_who_accepts_json_is_asked_for_where_that_is_claimed() -> None:
+    record = asgi(Golden(), Options(heartbeat=15, profile="universal"), path="/stream")
+    assert "accept-json" in calls(record)
+    asked = exchange(record, "accept_json").request.fields
+    accepted = [value for name, value in asked if name.lower() == b"accept"]
+    assert accepted == [b"application/json"]
+
+
 def test_exchanges_are_recorded_for_the_checks_of_the_wire() -> None:
     record = golden()
     names = ("get", "get_again", "head", "options", "put", "get_http10", "get_http2")

@@ -63,8 +63,9 @@ def test_fields_say_what_they_may(
     agrees(found(requirement, wire, end), what, evidence)
 
 
-def test_agents_may_call_an_event_error() -> None:
-    options = Options(profile="agent")
+@pytest.mark.parametrize("profile", ["agent", "universal"])
+def test_agents_may_call_an_event_error(profile: str) -> None:
+    options = Options(profile=profile)
     agrees(found("FLD-08", "event: error\n\n", options=options), "noted", "byte 0")
 
 
