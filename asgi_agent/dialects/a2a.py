@@ -143,16 +143,11 @@ def _action(call: Call) -> Action:
         case "SendMessage" | "SendStreamingMessage":
             return _sent(call, is_streamed=call.method == "SendStreamingMessage")
         case "GetTask":
-            session_id, turn, _ = _task(call)
-            task = A2ATask(call.id)
-            return FollowTurn(encoder=task, session_id=session_id, turn=turn, is_streamed=False)
+            return FollowTurn(encoder=A2ATask(call.id), is_streamed=False, **_task(call))
         case "SubscribeToTask":
-            session_id, turn, _ = _task(call)
-            return FollowTurn(encoder=A2ATask(call.id), session_id=session_id, turn=turn)
+            return FollowTurn(encoder=A2ATask(call.id), **_task(call))
         case "CancelTask":
-            session_id, turn, _ = _task(call)
-            task = A2ATask(call.id, is_cancelled=True)
-            return CancelTurn(session_id=session_id, turn=turn, encoder=task)
+            return CancelTurn(encoder=A2ATask(call.id, is_cancelled=True), **_task(call))
         case _:
             return Reply(failed(call.id, METHOD_NOT_FOUND, "There is no such method."))
 
@@ -189,8 +184,10 @@ def _answer(session_id: str, run_id: str, part: Part) -> Answer:
             return Answer(session_id, "", part.data, run_id)
 
 
-def _task(call: Call) -> tuple[str, int, str]:
-    return read_task_id(parse(NamesTask, as_json(call.params)).id)
+def _task(call: Call) -> dict[str, Any]:
+    """Which run the task is: a context that was deleted may be there again, with another one."""
+    session_id, turn, run_id = read_task_id(parse(NamesTask, as_json(call.params)).id)
+    return {"session_id": session_id, "turn": turn, "run_id": run_id}
 
 
 def _text(parts: Sequence[Part]) -> str:

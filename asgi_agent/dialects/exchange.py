@@ -267,6 +267,7 @@ class FollowTurn:
     encoder: Encoder
     session_id: str
     turn: int | None = None  # None: the latest
+    run_id: str | None = None  # where the client can tell: no other run of the same place
     after: int | FindStart | None = 0  # None: the last that was asked and answered
     is_streamed: bool = True  # false: what has been said so far, at once
     only_active: bool = False  # 204 where there is no turn, or it has ended
@@ -278,6 +279,7 @@ class CancelTurn:
 
     session_id: str
     turn: int | None = None
+    run_id: str | None = None
     after: int = 0
     encoder: Encoder | None = None
 

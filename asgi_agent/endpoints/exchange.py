@@ -35,6 +35,7 @@ from ..errors import (
 from ..events import Entry, Question
 from ..logs import Page
 from ..sessions import Session
+from ..sessions.keys import names_of
 from .asked import (
     QUESTIONS,
     entries_of,
@@ -100,6 +101,7 @@ class Exchanges:
 
         With a `key` that came before, with the same, that turn is told again.
         """
+        request = [asked.prompt, asked.history, asked.session_id, asked.continues]
         if asked.continues is not None and not asked.answers:
             asked = await self._continue(asked, asked.continues)
         if asked.answers:
@@ -108,12 +110,16 @@ class Exchanges:
             except (UnknownSession, UnknownQuestion):
                 if asked.history is None:
                     raise  # there is nothing but the answer
+        names = names_of(
+            asked.prompt, asked.history, asked.session_id, principal, key, request=request
+        )
+        arguments = (names, asked.prompt, asked.history, principal)
         try:
-            session = await self._begin(asked, principal, key)
+            session = await self._service.sessions.begin(*arguments)
         except SessionBusy:
             await self._give_up(asked)
-            session = await self._begin(asked, principal, key)
-        place = place_of(session, len(session.turns))
+            session = await self._service.sessions.begin(*arguments)
+        place = place_of(session, session.turn_of(names.run_id))
         return Telling(session, place, asked.encoder, asked.is_kept)
 
     async def follow(self, asked: FollowTurn) -> Telling | None:
@@ -133,6 +139,8 @@ class Exchanges:
         session = await self._service.sessions.get_session(asked.session_id)
         turn = len(session.turns) if asked.turn is None else asked.turn
         place = place_of(session, turn)
+        if asked.run_id not in (None, place.run_id):
+            raise UnknownSession("This turn is kept no longer.")
         if asked.after != 0:
             said = await self._entries_so_far(place.run_id)
             after: int | FindStart = last_answered if asked.after is None else asked.after
@@ -160,6 +168,8 @@ class Exchanges:
     async def cancel(self, asked: CancelTurn) -> None:
         """Cancel the turn, if it is the one under way."""
         session = await self._service.sessions.get_session(asked.session_id)
+        if asked.run_id is not None and asked.run_id not in session.turns:
+            raise UnknownSession("This turn is kept no longer.")
         if asked.turn in (None, len(session.turns)):
             with suppress(SessionBusy):  # nothing is running
                 await self._service.sessions.cancel(session)
@@ -292,15 +302,11 @@ class Exchanges:
                 encoder=asked.encoder,
                 session_id=asked.session_id,
                 turn=asked.turn,
+                run_id=asked.run_id,
                 after=asked.after,
             )
         )
         return await self._so_far(telling)
-
-    async def _begin(self, asked: StartTurn, principal: Any, key: str | None) -> Session:
-        return await self._service.sessions.create_session(
-            asked.prompt, asked.history, asked.session_id, principal, key=key
-        )
 
     async def _give_up(self, asked: StartTurn) -> None:
         """Cancel the turn if it is for the client to go on. Raises `SessionBusy` if it is not."""

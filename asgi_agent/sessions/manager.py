@@ -75,16 +75,22 @@ class SessionManager:
         something else.
         """
         names = names_of(prompt, history, session_id, principal, key)
+        return await self.begin(names, prompt, history, principal)
+
+    async def begin(
+        self, names: Names, prompt: str, history: Sequence[Message] | None, principal: Any
+    ) -> Session:
+        """The same under these names. `Session.turn_of` tells which turn that is."""
         asked = Asked(prompt, tuple(history or ()), names.session_id, principal)
         patience = _now() + self._config.lease_seconds
         while True:
-            earlier = await self._find_repeated(names) if key is not None else None
+            earlier = await self._find_repeated(names) if names.has_key else None
             if earlier is not None:
                 return earlier
             try:
                 return await self._begin(names, asked, history is not None)
             except BeingBegun:  # with a key, perhaps by the same request
-                if key is None or _now() >= patience:
+                if not names.has_key or _now() >= patience:
                     raise SessionBusy(BUSY) from None
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -163,12 +169,13 @@ class SessionManager:
             page = await self._runs.read(names.run_id, 0)
         except Missing:
             return None
-        if not names.is_same(page.meta):
+        session_id = names.session_of(page.meta)
+        if session_id is None:
             raise KeyReused("This Idempotency-Key came with another request before.")
         is_owned = page.lease is not None and page.lease > 0
         if not page.last and page.end is None and not is_owned:
             return None  # it was created, and nothing more
-        session = await self._find(names.session_id)
+        session = await self._find(session_id)
         return session if session is not None and names.run_id in session.turns else None
 
     async def _begin(self, names: Names, asked: Asked, has_history: bool) -> Session:

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from ..agents import Message
+from ..errors import UnknownSession
 from ..events import Cancelled, Complete, Error, Terminal, to_json
 from ..logs import Page
 from ..runs import Ending, Run
@@ -74,6 +75,12 @@ class Session:
         """Count its turns as its log does. Nothing of it was read yet, or all will be again."""
         self._former_turns = self.seen = 0
         self._reset()
+
+    def turn_of(self, run_id: str) -> int:
+        """The number of the turn that is this run. Raises `UnknownSession` if there is none."""
+        if run_id not in self.turns:
+            raise UnknownSession("This turn is kept no longer.")
+        return self.turns.index(run_id) + 1
 
     @property
     def is_active(self) -> bool:

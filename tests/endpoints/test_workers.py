@@ -10,7 +10,17 @@ import pytest
 
 from asgi_agent import AgentApp, Turn
 from asgi_agent.testing import Response, Server, WebSocketClosed, run, settle
-from tests.endpoints.serving_agents import app_of, ask, asking, counter, ids, kinds, read, silent
+from tests.endpoints.serving_agents import (
+    app_of,
+    ask,
+    asking,
+    counter,
+    ids,
+    kinds,
+    parrot,
+    read,
+    silent,
+)
 from tests.runs.shared_log import Line, SharedLog, now
 from tests.runs.workers import steadfast
 
@@ -264,6 +274,54 @@ def test_keys_are_compared_as_what_they_say() -> None:
             assert bodies[0] == bodies[1]
             assert bodies[2] == bodies[3]
             assert len({body["session_id"] for body in bodies}) == 4
+
+    run(main())
+
+
+async def a2a(server: Server, method: str, key: str | None = None, **params: Any) -> Any:
+    told = await post(server, "/a2a", key, jsonrpc="2.0", id=1, method=method, params=params)
+    return told.json().get("result", told.json())
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"messageId": "m", "role": "ROLE_USER", "contextId": "c", "parts": [{"text": text}]}
+
+
+def test_a_request_that_is_repeated_after_the_next_one_is_answered_as_it_was() -> None:
+    async def main() -> None:
+        async with two(parrot) as (one, other, _):
+            first = await a2a(one, "SendMessage", "first", message=said("a"))
+            second = await a2a(other, "SendMessage", "second", message=said("b"))
+            assert await a2a(other, "SendMessage", "first", message=said("a")) == first
+            assert await a2a(one, "SendMessage", "second", message=said("b")) == second
+
+    run(main())
+
+
+def test_a_response_that_continues_another_is_asked_for_once_with_one_key() -> None:
+    async def main() -> None:
+        async with two(parrot) as (one, other, _):
+            first = (await post(one, "/v1/responses", "first", input="a")).json()
+            more = {"input": "b", "previous_response_id": first["id"]}
+            second = (await post(one, "/v1/responses", "second", **more)).json()
+            again = await post(other, "/v1/responses", "second", **more)
+            assert (again.status, again.json()["id"]) == (200, second["id"])
+            reused = await post(other, "/v1/responses", "second", input="b")
+            assert reused.status == 422
+
+    run(main())
+
+
+def test_a_task_of_a_context_that_was_deleted_is_not_the_one_that_has_its_name() -> None:
+    async def main() -> None:
+        async with two(parrot) as (one, other, _):
+            old = (await a2a(one, "SendMessage", message=said("a")))["task"]["id"]
+            await one.request("DELETE", "/sessions/c")
+            new = (await a2a(other, "SendMessage", message=said("b")))["task"]["id"]
+            assert new.partition(".")[2] == old.partition(".")[2] == "1.c"
+            for method in ("GetTask", "CancelTask", "SubscribeToTask"):
+                assert (await a2a(other, method, id=old))["error"]["code"] == -32001
+            assert (await a2a(other, "GetTask", id=new))["id"] == new
 
     run(main())
 
