@@ -128,6 +128,23 @@ def test_a_room_imports_only_from_the_floors_below() -> None:
     none_of(e for e in between if FLOOR[room(e.importer)] <= FLOOR[room(e.imported)])
 
 
+def test_no_dialect_imports_another() -> None:
+    shared = {f"asgi_agent.dialects{name}" for name in ("", ".base", ".exchange", ".parts")}
+    own = {
+        name: {name} for name in LIBRARY.paths if room(name) == "dialects" and name not in shared
+    }
+    for each in LIBRARY.own:
+        if each.importer in own and each.imported in own:
+            own[each.importer].add(each.imported)
+    dialects = {each.imported for each in LIBRARY.own if each.importer == "asgi_agent.app"} & set(
+        own
+    )
+    parts = [own[dialect] | {e for part in own[dialect] for e in own[part]} for dialect in dialects]
+    assert len(dialects) >= 9
+    assert set().union(*parts) == set(own), "nobody serves these"
+    assert sum(map(len, parts)) == len(own), "two dialects have a module in common"
+
+
 @BOTH
 def test_no_modules_import_each_other(tree: Tree) -> None:
     graph: dict[str, set[str]] = {}
