@@ -30,6 +30,16 @@ FLOORS = (  # a room is a module, or a package, right below asgi_agent
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
+GROUND = {"base", "exchange", "parts"}  # what all dialects stand on
+PARTS_OF = {  # the further files of a dialect
+    "a2a_task": "a2a",
+    "ag_ui_run": "ag_ui",
+    "ai_sdk_stream": "ai_sdk",
+    "openai_completion": "openai_chat",
+    "openjarvis": "openai_chat",
+    "openai_responses_stream": "openai_responses",
+}
+
 STDLIB = sys.stdlib_module_names
 STDLIB_ROOMS = {"asgi", "errors", "sse", "stepper"}  # they work where nothing else is installed
 ALWAYS = {"pydantic", "pydantic_core"}  # installed with us
@@ -126,6 +136,16 @@ def test_every_room_has_a_floor() -> None:
 def test_a_room_imports_only_from_the_floors_below() -> None:
     between = [each for each in LIBRARY.own if room(each.importer) != room(each.imported)]
     none_of(e for e in between if FLOOR[room(e.importer)] <= FLOOR[room(e.imported)])
+
+
+def test_no_dialect_imports_another() -> None:
+    between = [e for e in LIBRARY.own if room(e.importer) == room(e.imported) == "dialects"]
+    none_of(e for e in between if not may_speak_of(e.importer, e.imported))
+
+
+def may_speak_of(importer: str, imported: str) -> bool:
+    own, other = (name.rpartition(".")[2] for name in (importer, imported))
+    return other in GROUND or PARTS_OF.get(own, own) == PARTS_OF.get(other, other)
 
 
 @BOTH
