@@ -30,11 +30,23 @@ from tests.serving import ROOT
 Outcomes: TypeAlias = dict[str, int]
 Row: TypeAlias = Callable[["Stage"], Awaitable[Outcomes]]
 
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
 RUNS = 10
 NUMBERS, PAUSE = 20, 0.05  # what a run says, and how many seconds lie between
 LEASE = 1.0  # seconds
 LOST = {"complete", "run_lost"}
 ROWS: dict[str, tuple[Row, tuple[str, ...]]] = {}  # by name, with the stores that have such a fault
+
+
+def rows_of(kind: str) -> list[str]:
+    """The names of the rows that this store has."""
+    return [name for name, (_, kinds) in ROWS.items() if kind in kinds]
+
+
+def play(stage: "Stage", name: str) -> None:
+    """Play the row some times, with the fault at another moment each time."""
+    for _ in range(ROUNDS):
+        asyncio.run(ROWS[name][0](stage))
 
 
 def row(*kinds: str) -> Callable[[Row], Row]:
