@@ -31,7 +31,7 @@ Outcomes: TypeAlias = dict[str, int]
 Row: TypeAlias = Callable[["Stage"], Awaitable[Outcomes]]
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
-RUNS = 10
+RUNS = 6
 NUMBERS, PAUSE = 20, 0.05  # what a run says, and how many seconds lie between
 LEASE = 1.0  # seconds
 LOST = {"complete", "run_lost"}
@@ -256,11 +256,11 @@ async def the_clocks_of_two_machines_differ_by_an_hour(stage: Stage) -> Outcomes
     preload = str(next(Path(libfaketime.__file__).parent.rglob("libfaketime.so.1")))
     late = stage.cluster(1, LD_PRELOAD=preload, FAKETIME="+3600", FAKETIME_DONT_FAKE_MONOTONIC="1")
     here = stage.served
-    sessions = [*await begin(late.port), *await begin(here.port)]
+    sessions = [*await begin(late.port, 3), *await begin(here.port, 3)]
     async with reading([late.port, here.port], sessions) as read:
         pass
     checked(read, {"complete"})
-    async with reading([here.port], await begin(late.port, numbers=400)) as read:
+    async with reading([here.port], await begin(late.port, 3, numbers=400)) as read:
         await moment()
         late.kill()
     late.start()

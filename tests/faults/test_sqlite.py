@@ -14,6 +14,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage("sqlite", tmp_path_factory.mktemp("faults"), stack)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", rows_of("sqlite"))
 def test_every_client_has_everything_once_and_in_order_although(stage: Stage, name: str) -> None:
     play(stage, name)
