@@ -8,7 +8,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-AT_ONCE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+AT_ONCE := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 CLIENTS := tests/clients
 CLIENTS_STAMP := $(if $(wildcard $(CLIENTS)/package-lock.json),$(CLIENTS)/node_modules/.stamp)
 

@@ -41,6 +41,7 @@ from .endpoints.channel import Channel
 from .endpoints.conversation import Conversation
 from .endpoints.exchange import Exchanges
 from .endpoints.lesson import LessonEndpoints
+from .endpoints.openapi import OpenAPI
 from .endpoints.service import Request, Service
 from .errors import (
     BadRequest,
@@ -93,6 +94,7 @@ class AgentApp:
         self._bond = BondEndpoints(self.service)
         self._lesson = LessonEndpoints(self.service)
         self._exchanges = Exchanges(self.service)
+        self._openapi = OpenAPI(DIALECTS, self.service.agent_name)
         app: ASGIApp = self._serve
         for wrap in reversed(middleware):
             app = wrap(app)
@@ -157,6 +159,8 @@ class AgentApp:
                 return {"GET": playground.page}, bond.error
             case [name] if name in playground.FILES:
                 return {"GET": partial(playground.file, name=name)}, bond.error
+            case ["openapi.json"]:
+                return {"GET": self._openapi.show}, bond.error
             case ["health"]:
                 return {"GET": ours.health}, bond.error
             case ["ask"]:

@@ -325,18 +325,23 @@ class Dialect(Protocol):
 
 
 def operation(
-    summary: str, body: type[BaseModel] | None = None, *, streams: bool = False
+    summary: str,
+    body: type[BaseModel] | None = None,
+    *,
+    produces: Sequence[str] = ("application/json",),
+    streams: bool = False,
 ) -> dict[str, Any]:
-    """An operation of OpenAPI 3.1, for `Dialect.describe`."""
-    told: dict[str, Any] = {"application/json": {}}
-    if streams:
-        told["text/event-stream"] = {}
+    """An operation of OpenAPI 3.1, for `Dialect.describe`; what it refers to is in its `$defs`."""
+    kinds = (*produces, "text/event-stream") if streams else produces
+    answer: dict[str, Any] = {"description": "OK"}
+    if kinds:
+        answer["content"] = {kind: {} for kind in kinds}
     described: dict[str, Any] = {
         "summary": summary,
-        "responses": {"200": {"description": "OK", "content": told}},
+        "responses": {"200" if kinds else "204": answer},
     }
     if body is not None:
-        schema = {"schema": body.model_json_schema()}
+        schema = {"schema": body.model_json_schema(ref_template="#/components/schemas/{model}")}
         described["requestBody"] = {"required": True, "content": {"application/json": schema}}
     return described
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator
 
 from asgi_agent import ServerConfig, Turn, create_app
@@ -17,6 +18,9 @@ async def count(turn: Turn) -> AsyncGenerator[AgentEvent | str, None]:
         yield f"{number} {PADDING}"
 
 
+if ahead := float(os.environ.get("CLOCK_AHEAD", "0")):  # a fake of what sets a machine's clock
+    now = time.time
+    time.time = lambda: now() + ahead
 PADDING = " " * int(os.environ.get("PADDING", "0"))
 
 

@@ -164,6 +164,37 @@ def test_the_lesson_dialect_is_there_too(client: httpx.Client) -> None:
     assert heard == ["status", "token", "token", "done"]
 
 
+USER = {"role": "user", "content": "Hello!"}
+UI_MESSAGE = {"id": "m", "role": "user", "parts": [{"type": "text", "text": "Hello!"}]}
+A2A_MESSAGE = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "Hello!"}]}
+ASKED: dict[str, dict[str, Any]] = {  # one question in every dialect that streams its answer
+    "/api/agent/stream": {"message": "Hello!"},
+    "/chat": {"messages": ["Hello!"]},
+    "/v1/chat/completions": {"messages": [USER], "stream": True},
+    "/v1/responses": {"input": "Hello!", "stream": True},
+    "/v1/messages": {"model": "any", "max_tokens": 9, "messages": [USER], "stream": True},
+    "/api/chat": {"id": "c", "messages": [UI_MESSAGE], "trigger": "submit-message"},
+    "/ag-ui": {"threadId": "t", "runId": "r", "messages": [{**USER, "id": "m"}]},
+    "/a2a": {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "SendStreamingMessage",
+        "params": {"message": A2A_MESSAGE},
+    },
+}
+
+
+def test_one_server_speaks_every_dialect_at_once(client: httpx.Client) -> None:
+    told: dict[str, str] = {}
+    for path, asked in ASKED.items():
+        answer = client.post(path, json=asked)
+        assert answer.headers.get("content-type") == "text/event-stream; charset=utf-8", answer.text
+        told[path] = "".join(event.data for event in talk.decode(answer.content))
+    assert [path for path, data in told.items() if "said" not in data] == []
+    described = client.get("/openapi.json").json()
+    assert set(ASKED) <= set(described["paths"])
+
+
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize(
     ("app", "mount"),

@@ -41,7 +41,7 @@ async def open_sqlite() -> AsyncIterator[Store]:
         now += seconds
 
     with TemporaryDirectory() as directory:
-        log = SQLiteLog(f"{directory}/log.db", clock=lambda: now)
+        log = SQLiteLog(f"{directory}/log.db", clock=lambda: now, retain=FOREVER)
         try:
             yield Store(log, pass_time)
         finally:
@@ -49,6 +49,7 @@ async def open_sqlite() -> AsyncIterator[Store]:
 
 
 _numbers = count()
+FOREVER = 1e8  # seconds
 
 # What a server would do at that time, were it already then.
 PASS_TIME = """\
@@ -68,7 +69,7 @@ async def open_redis(kind: str) -> AsyncIterator[Store]:
     async def pass_time(seconds: float) -> None:
         server.admin.eval(PASS_TIME, 0, prefix, str(int(seconds * 1000)))
 
-    log = RedisLog.from_url(server.url, prefix=prefix)
+    log = RedisLog.from_url(server.url, prefix=prefix, retain=FOREVER)
     try:
         yield Store(log, pass_time)
     finally:

@@ -29,7 +29,7 @@ from asgi_agent.logs import DELETED
 from tests.logs.stores import STORES, Open
 
 T = TypeVar("T")
-TTL = 1.0  # seconds, of a clock that the machine moves itself
+TTL = 1000.0  # seconds, of a clock that the machine moves itself: real time must not matter
 
 batches = st.lists(st.binary(max_size=3), max_size=4)
 numbers = st.integers(0, 12)

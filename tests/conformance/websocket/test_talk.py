@@ -251,6 +251,7 @@ def test_one_who_never_stops_talking_is_heard_out_for_so_long_only() -> None:
         (b"\x81\x7e\x00\x01x", "1 would have sufficed"),
         (frame(CLOSE) + frame(TEXT, b"x"), ""),
     ],
+    ids=["masked", "too long a length", "after a close"],  # the mask is another one every time
 )
 def test_another_reader_says_what_is_wrong(said: bytes, fault: str) -> None:
     def script(connection: socket.socket) -> None:
