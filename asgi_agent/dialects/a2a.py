@@ -11,9 +11,18 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from ..errors import InvalidInput, UnknownQuestion, UnknownSession, UnsupportedMediaType
+from ..errors import InvalidInput, UnsupportedMediaType
 from ..inputs import SessionId, parse
-from .a2a_task import A2ATask, Id, Told, failed, read_task_id
+from .a2a_task import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    A2ATask,
+    Id,
+    Told,
+    code_of,
+    failed,
+    read_task_id,
+)
 from .exchange import (
     Action,
     Answer,
@@ -28,9 +37,7 @@ from .exchange import (
 )
 from .parts import as_json
 
-PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
-INTERNAL_ERROR = -32603
-TASK_NOT_FOUND, UNSUPPORTED_OPERATION = -32001, -32004
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND = -32700, -32600, -32601
 CONTENT_TYPE_NOT_SUPPORTED, VERSION_NOT_SUPPORTED = -32005, -32009
 
 
@@ -109,15 +116,10 @@ class A2A:
 
     def tell_error(self, status: int, error: Exception | str) -> tuple[int, Told]:
         """A response of JSON-RPC, whose own errors are no errors of HTTP."""
-        match error:
-            case InvalidInput():
-                code, status = INVALID_PARAMS, 200
-            case UnknownSession() | UnknownQuestion():
-                code, status = TASK_NOT_FOUND, 200
-            case _ if status == 409:
-                code, status = UNSUPPORTED_OPERATION, 200
-            case _:
-                code = INTERNAL_ERROR if status >= 500 else INVALID_REQUEST
+        code = code_of(error)
+        if code is not None:
+            return 200, failed(None, code, str(error))
+        code = INTERNAL_ERROR if status >= 500 else INVALID_REQUEST
         return status, failed(None, code, str(error))
 
 

@@ -3,6 +3,14 @@
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
+from ..errors import (
+    AlreadyAnswered,
+    BadRequest,
+    InvalidInput,
+    SessionBusy,
+    UnknownQuestion,
+    UnknownSession,
+)
 from ..events import (
     Approval,
     Audio,
@@ -18,7 +26,8 @@ from ..events import (
 from .exchange import Frame, PartsEncoder, Pause, Place
 from .parts import Asked, Call, Delta, Opened, Over, Part, Result, Said, as_json
 
-INTERNAL_ERROR, TASK_NOT_CANCELABLE = -32603, -32002
+INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
+TASK_NOT_FOUND, TASK_NOT_CANCELABLE, UNSUPPORTED_OPERATION = -32001, -32002, -32004
 ENDS = {Complete: "COMPLETED", Error: "FAILED", Cancelled: "CANCELED"}
 
 Told: TypeAlias = dict[str, Any]
@@ -28,6 +37,19 @@ Id: TypeAlias = str | int | None  # of a call of JSON-RPC
 def failed(call_id: Id, code: int, message: str) -> Told:
     """The response to a call that has failed."""
     return {"jsonrpc": "2.0", "id": call_id, "error": {"code": code, "message": message}}
+
+
+def code_of(error: Exception | str) -> int | None:
+    """The code of an error that JSON-RPC tells; None if HTTP tells it."""
+    match error:
+        case InvalidInput():
+            return INVALID_PARAMS
+        case UnknownSession() | UnknownQuestion():
+            return TASK_NOT_FOUND
+        case SessionBusy() | AlreadyAnswered():
+            return UNSUPPORTED_OPERATION
+        case _:
+            return None
 
 
 def task_id(place: Place) -> str:
@@ -119,6 +141,11 @@ class A2ATask(PartsEncoder):
         if self._asked:
             return Pause([self._update("INPUT_REQUIRED", *self._asked)])
         return None
+
+    def refuse(self, error: BadRequest) -> Any:
+        """A response of JSON-RPC, which names its call."""
+        code = code_of(error)
+        return None if code is None else failed(self._call_id, code, str(error))
 
     def cut_off(self, failure: str) -> list[Frame]:
         """An error, of which the clients make an exception."""

@@ -105,6 +105,10 @@ class Encoder(Protocol):
         """
         ...
 
+    def refuse(self, error: BadRequest) -> Any:
+        """The response, with status 200, to a request that cannot be done; None: `tell_error`."""
+        ...
+
     def cut_off(self, failure: str) -> list[Frame]:
         """The end of a response that ends before its run, so that it is not taken for success."""
         ...
@@ -157,6 +161,10 @@ class PartsEncoder:
     def whole(self) -> tuple[int, Any]:
         """Nothing, in a dialect that is always streamed."""
         return 204, None
+
+    def refuse(self, error: BadRequest) -> Any:
+        """Errors have nothing of what was asked, as a rule."""
+        return None
 
     def refused(self) -> list[str]:
         """None: a dialect that has no word for approvals refuses them."""

@@ -1,6 +1,6 @@
 """What the dialects of requests and responses want done: a turn started, followed, cancelled."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from ..asgi import ASGIApp, EventStream, JSONResponse, Response, UntilDisconnect
 from ..dialects.exchange import (
+    Action,
     Answer,
     CancelTurn,
     Continued,
@@ -26,6 +27,7 @@ from ..dialects.exchange import (
 )
 from ..errors import (
     AlreadyAnswered,
+    BadRequest,
     ClientDisconnected,
     Missing,
     SessionBusy,
@@ -83,17 +85,28 @@ class Exchanges:
 
     async def answer(self, request: Request, parse: Parse) -> ASGIApp:
         """The response to an HTTP request. Raises what the client is told."""
-        match parse(await self._received(request)):
+        action = parse(await self._received(request))
+        try:
+            return await self._do(request, action)
+        except BadRequest as error:
+            encoder = None if isinstance(action, Reply | RemoveSession) else action.encoder
+            told = None if encoder is None else encoder.refuse(error)
+            if told is None:
+                raise
+            return JSONResponse(told)
+
+    async def _do(self, request: Request, action: Action) -> ASGIApp:
+        match action:
             case Reply(content, status):
                 return _reply(content, status)
             case RemoveSession(session_id, content):
                 await self._service.sessions.remove_session(session_id)
                 return _reply(content, 200)
-            case CancelTurn() as action:
+            case CancelTurn():
                 return await self._cancelled(action)
-            case FollowTurn() as action:
+            case FollowTurn():
                 return await self._followed(action)
-            case action:
+            case _:
                 return await self._started(request, action)
 
     async def start(self, asked: StartTurn, principal: Any, key: str | None = None) -> Telling:
@@ -246,10 +259,9 @@ class Exchanges:
         return await self._whole(request, telling)
 
     async def _received(self, request: Request) -> Received:
-        has_body = request.scope["method"] == "POST" and _has_body(request.headers)
         limit = self._service.config.max_body_bytes
         return Received(
-            await request.json_body(limit) if has_body else b"",
+            await request.json_body(limit) if request.has_body else b"",
             dict(parse_qsl(request.scope.get("query_string", b"").decode("latin-1"))),
             request.headers,
             self._service.agent_name,
@@ -378,12 +390,6 @@ class Exchanges:
         except Missing:
             raise UnknownSession("Session not found or expired") from None
         return said
-
-
-def _has_body(headers: Mapping[str, str]) -> bool:
-    """Whether there is anything to be read. A POST that is to cancel says all by its path."""
-    length = headers.get("content-length", "0")
-    return "content-type" in headers or "transfer-encoding" in headers or length != "0"
 
 
 def _reply(content: Any, status: int) -> ASGIApp:

@@ -67,6 +67,15 @@ class Request:
         headers = self.scope["headers"]
         return {bytes(name).decode("latin-1"): bytes(v).decode("latin-1") for name, v in headers}
 
+    @property
+    def has_body(self) -> bool:
+        """Whether there is anything to be read. A POST that is to cancel says all by its path."""
+        headers = self.headers
+        is_told = "content-type" in headers or "transfer-encoding" in headers
+        return self.scope["method"] == "POST" and (
+            is_told or headers.get("content-length", "0") != "0"
+        )
+
     async def json(self, model: type[M], limit: int) -> M:
         """The body as this model. Raises `InvalidInput`, and what `json_body` does."""
         return parse(model, await self.json_body(limit))

@@ -172,7 +172,7 @@ async def rpc(server: Server, method: str, **params: Any) -> Any:
     response = await server.request("POST", "/a2a", json=asked)
     assert response.status == 200
     told = response.json()
-    assert told["id"] in (7, None)
+    assert told["id"] == 7
     return told.get("result") or told["error"]
 
 

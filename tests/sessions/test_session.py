@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from asgi_agent.errors import UnknownSession
 from asgi_agent.events import Cancelled, Complete, Error, Terminal
 from asgi_agent.logs import Page
 from asgi_agent.runs import Ending
@@ -148,3 +149,10 @@ def test_a_page_may_be_a_part() -> None:
         assert session.read(page(2, its_end(1)))
 
     asyncio.run(main())
+
+
+def test_a_turn_is_found_by_its_run_as_long_as_that_is_kept() -> None:
+    session = reading(page(1, a_turn(1), its_end(1), a_turn(2)))
+    assert [session.turn_of("run1"), session.turn_of("run2")] == [1, 2]
+    with pytest.raises(UnknownSession, match="kept no longer"):
+        session.turn_of("run3")
