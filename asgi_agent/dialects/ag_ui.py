@@ -15,7 +15,6 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from ..errors import BadRequest
 from ..events import Approval
 from ..inputs import SessionId, parse
 from .ag_ui_run import RESULT, AgUiRun, read_id
@@ -29,6 +28,7 @@ from .exchange import (
     Received,
     StartTurn,
     operation,
+    prompt_of,
     text_of,
 )
 
@@ -110,9 +110,7 @@ def _asked(received: Received) -> Action:
     before = [_message(each) for each in asked.messages]
     prompt = ""
     if before and before[-1]["role"] == "user" and not is_resolved:
-        prompt = before.pop()["content"]
-        if not isinstance(prompt, str):
-            raise BadRequest("messages: the last content has to be text")
+        prompt = prompt_of(before.pop()["content"])
     return StartTurn(
         encoder=AgUiRun(asked.run_id, asked.protocol_version),
         prompt=prompt,

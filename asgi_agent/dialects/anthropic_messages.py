@@ -26,6 +26,7 @@ from .exchange import (
     Received,
     StartTurn,
     operation,
+    prompt_of,
     text_of,
     tokens,
 )
@@ -255,7 +256,7 @@ def _asked(received: Received) -> Action:
     asked = parse(MessagesRequest, received.body)
     *before, last = asked.messages
     answers = [_answer(block) for block in last.blocks if block.type == "tool_result"]
-    prompt = text_of(_contents(last.blocks))
+    prompt = prompt_of(_contents(last.blocks))
     told = asked.messages if answers and not prompt else before
     history = [each for message in told for each in _messages(message)]
     if answers and prompt:

@@ -206,6 +206,14 @@ def _text_in(part: object) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def prompt_of(content: Any) -> str:
+    """The last message's content, of which an agent is promised that it is text."""
+    text = text_of(content)
+    if not isinstance(text, str):
+        raise BadRequest("The content of the last message has to be text, or parts of text.")
+    return text
+
+
 def tokens(usage: Mapping[str, Any] | None) -> tuple[int, int]:
     """How many tokens were read and written, by any of the names that models give them."""
     counts = usage or {}

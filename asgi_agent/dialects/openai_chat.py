@@ -21,6 +21,7 @@ from .exchange import (
     Reply,
     StartTurn,
     operation,
+    prompt_of,
     read_wire_id,
     text_of,
 )
@@ -102,7 +103,7 @@ def _asked(received: Received) -> Action:
     history = [_plain(each) for each in asked.messages]
     prompt = ""
     if asked.messages[-1].role in SPEAKERS:
-        prompt = _prompt(history.pop()["content"])
+        prompt = prompt_of(history.pop()["content"])
     return StartTurn(
         encoder=_encoder(asked, received),
         prompt=prompt,
@@ -132,12 +133,6 @@ def _encoder(asked: ChatCompletionRequest, received: Received) -> ChatCompletion
 def _plain(message: Message) -> dict[str, Any]:
     plain = {key: value for key, value in message.model_dump().items() if value is not None}
     return {**plain, "content": text_of(message.content)}
-
-
-def _prompt(content: Any) -> str:
-    if not isinstance(content, str):
-        raise BadRequest("The content of the last message has to be text, or parts of text.")
-    return content
 
 
 def _answers(messages: Sequence[Message]) -> list[Answer]:

@@ -31,6 +31,7 @@ from .exchange import (
     Reply,
     StartTurn,
     operation,
+    prompt_of,
     read_wire_id,
     text_of,
 )
@@ -179,7 +180,7 @@ def _start(asked: ResponsesRequest, *, is_streamed: bool = True) -> Action:
     history = [*_instructions(asked), *(each for item in told for each in _message(item))]
     return StartTurn(
         encoder=ResponseStream(int(time.time())),
-        prompt=text_of(items[-1].content) if is_prompt else "",
+        prompt=prompt_of(items[-1].content) if is_prompt else "",
         history=None if before and not is_prompt else history,
         continues=before,
         answers=[_answer(output) for output in reversed(outputs)],

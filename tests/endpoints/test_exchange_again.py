@@ -167,3 +167,26 @@ def test_a_body_without_a_content_type_is_refused(framing: tuple[str, str]) -> N
             assert response.status == 415
 
     run(main())
+
+
+IMAGE = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
+SHOWN = {"role": "user", "content": [{"type": "text", "text": "What is it?"}, IMAGE]}
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/v1/chat/completions", {"messages": [SHOWN]}),
+        ("/v1/responses", {"input": [SHOWN]}),
+        ("/v1/messages", {"model": "any", "max_tokens": 9, "messages": [SHOWN]}),
+        ("/ag-ui", {"threadId": "t", "runId": "r", "messages": [{**SHOWN, "id": "1"}]}),
+    ],
+)
+def test_an_agent_whose_prompt_is_text_is_given_nothing_else(path: str, asked: Any) -> None:
+    async def main() -> None:
+        async with Server(app_of(parrot)) as server:
+            response = await server.request("POST", path, json=asked)
+            assert response.status == 400
+            assert "has to be text" in response.text
+
+    run(main())
