@@ -86,6 +86,10 @@ class SessionManager:
             except BeingBegun:  # with a key, perhaps by the same request
                 if key is None or _now() >= patience:
                     raise SessionBusy(BUSY) from None
+            except SessionBusy:  # since we looked, perhaps with the same request
+                if key is None or (earlier := await self._find_repeated(names)) is None:
+                    raise
+                return earlier
             await asyncio.sleep(RETRY_SECONDS)
 
     async def get_session(self, session_id: str) -> Session:

@@ -19,6 +19,7 @@ from asgi_agent.errors import (
     UnknownSession,
 )
 from asgi_agent.events import Cancelled
+from asgi_agent.logs import Page
 from asgi_agent.runs import Runs
 from asgi_agent.sessions import KEPT_TURNS, Session
 from asgi_agent.testing import run, settle
@@ -32,6 +33,13 @@ async def parrot(turn: Turn) -> Any:
     """Says what it was asked, after what it remembers, and a second."""
     await asyncio.sleep(1)
     yield f"{turn.prompt} after {len(turn.history)}"
+
+
+async def talkative(turn: Turn) -> Any:
+    """The same, and says it at once."""
+    yield f"{turn.prompt} after "
+    await asyncio.sleep(1)
+    yield f"{len(turn.history)}"
 
 
 async def silent(turn: Turn) -> Any:
@@ -633,6 +641,44 @@ def test_a_repeated_request_waits_for_the_one_that_is_being_answered() -> None:
             again = await all_of.managers[1].create_session("a", key="k")
             assert now() == pytest.approx(3, abs=0.2)
             assert (await first).turns == again.turns
+
+    run(main())
+
+
+@pytest.mark.parametrize("seconds", [0.5, 5])
+def test_a_repeated_request_that_is_overtaken_by_the_first_is_the_same_turn(seconds: float) -> None:
+    """It finds nothing of the first one, which then goes on, or ends, before it does more."""
+
+    async def main() -> None:
+        async with workers(talkative) as all_of:
+            line = all_of.lines[1]
+            read = line.read
+
+            async def dawdle(key: str, after: int, limit: int = 256) -> Page:
+                line.read = read  # type: ignore[method-assign]
+                try:
+                    return await read(key, after, limit)
+                finally:
+                    await asyncio.sleep(seconds)
+
+            line.read = dawdle  # type: ignore[method-assign]
+            again = asyncio.create_task(all_of.managers[1].create_session("a", key="k"))
+            await settle()
+            first = await all_of.managers[0].create_session("a", key="k")
+            assert (await again).turns == first.turns
+            session = await all_of.end(1, first)
+            assert said(session) == ["user: a", "assistant: a after 0"]
+
+    run(main())
+
+
+def test_a_request_with_a_key_does_not_wait_for_the_turn_of_another_one() -> None:
+    async def main() -> None:
+        async with workers(parrot) as all_of:
+            await all_of.managers[0].create_session("a", session_id="s", key="k")
+            with pytest.raises(SessionBusy):
+                await all_of.managers[1].create_session("a", session_id="s", key="other")
+            assert now() == 0
 
     run(main())
 
