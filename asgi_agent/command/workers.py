@@ -14,7 +14,7 @@ from .hosts import stop_signals
 
 log = logging.getLogger("asgi_agent")
 
-START_SECONDS = 5.0  # a worker that fails before has not understood, and would fail again
+START_SECONDS = 5.0  # a first worker that fails before has not understood, and would fail again
 PAUSE_SECONDS = 1.0  # before a worker that died young is started again
 
 
@@ -26,6 +26,7 @@ class Worker:
         self._files = files
         self._process: asyncio.subprocess.Process | None = None
         self._is_stopping = False
+        self._has_served = False  # so that the command is right, whatever happens later
 
     @property
     def pid(self) -> int | None:
@@ -47,7 +48,8 @@ class Worker:
             is_young = loop.time() - began < START_SECONDS
             if self._is_stopping:
                 break
-            if status > 0 and is_young:
+            self._has_served |= not is_young
+            if status > 0 and not self._has_served:
                 return status  # it has said why
             log.warning("Worker %d %s", self._process.pid, _ending(status))
             if is_young:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from asgi_agent.command import workers
 from asgi_agent.command.workers import Worker
 from tests.serving import ROOT
 
@@ -167,6 +170,37 @@ def test_a_worker_that_is_stopped_before_it_is_started_again_is_not() -> None:
         async with asyncio.timeout(PATIENCE):
             assert await keeping == 0
         assert worker.pid == pid
+
+    asyncio.run(main())
+
+
+FAILING_LATER = """
+import pathlib, sys, time
+told = pathlib.Path(sys.argv[1])
+life = len(told.read_text()) if told.exists() else 0
+told.write_text("x" * (life + 1))
+time.sleep([1, 0, 60][life])
+sys.exit(3)
+"""
+
+
+def test_a_worker_that_has_served_is_started_until_it_can_be_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as while its files are being replaced: the other workers go on meanwhile."""
+    monkeypatch.setattr(workers, "START_SECONDS", 0.9)
+    monkeypatch.setattr(workers, "PAUSE_SECONDS", 0.1)
+    told = tmp_path / "told"
+
+    async def main() -> None:
+        worker = Worker([sys.executable, "-c", FAILING_LATER, str(told)], ())
+        keeping = asyncio.create_task(worker.keep())
+        async with asyncio.timeout(PATIENCE):
+            while not told.exists() or len(told.read_text()) < 3:
+                await asyncio.sleep(0.01)
+            assert not keeping.done()
+            worker.stop(signal.SIGTERM)
+            assert await keeping == 0
 
     asyncio.run(main())
 
