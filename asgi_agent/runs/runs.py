@@ -135,8 +135,10 @@ class Runs:
             except Missing:
                 return Ending(RUN_LOST)
             is_owned = page.lease is not None and page.lease > 0
-            if page.end is not None or is_owned or not self.log.is_shared:
+            if page.end is not None:
                 break
+            if is_owned or not self.log.is_shared:
+                return None
             await self.take_over(run_id)
         return await read_ending(self.log, run_id)
 

@@ -17,6 +17,7 @@ from asgi_agent.events import (
     encode,
     entry,
 )
+from asgi_agent.logs import Page
 from asgi_agent.runs.record import RUN_LOST
 from asgi_agent.testing import run
 from tests.runs.shared_log import Line, now
@@ -138,6 +139,26 @@ def test_a_run_that_nobody_follows_is_ended_when_somebody_asks_for_it() -> None:
         assert nothing.outcome == RUN_LOST
 
     run(main(), leaks=False)
+
+
+def test_to_know_that_a_run_goes_on_nobody_reads_what_it_has_said() -> None:
+    async def main() -> None:
+        pair = Pair(counter)
+        running = await pair.one.start("5")
+        await asyncio.sleep(3.5)
+        line, asked = pair.lines[1], list[int]()
+        read = line.read
+
+        async def count(run: str, after: int, limit: int = 256) -> Page:
+            asked.append(limit)
+            return await read(run, after, limit)
+
+        line.read = count  # type: ignore[method-assign]
+        assert await pair.two.runs.ending(running.id) is None
+        assert asked == [1]
+        await running.ended.wait()
+
+    run(main())
 
 
 def test_a_run_that_nobody_claims_is_ended_after_the_time_of_a_lease() -> None:
