@@ -220,6 +220,8 @@ class Runs:
         self._is_draining = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
+        if self._takeovers:  # begun before, they may bring one more run
+            await asyncio.wait(set(self._takeovers.values()))
         for run in list(self._active.values()):
             if self.is_resumable:
                 run.release()
