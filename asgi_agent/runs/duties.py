@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from ..errors import BadRequest, LogError, Unavailable
 from ..logs import EventLog
 from .dialogue import Dialogue
-from .mailbox import Answer, Cancel, Letter, Mailbox, Tell
+from .mailbox import Answer, Attends, Cancel, Letter, Mailbox, Tell
 from .ownership import Ownership
+from .readers import Readers
 
 log = logging.getLogger("asgi_agent")
 
@@ -26,8 +27,11 @@ class Owner(Protocol):
 
     id: str
     dialogue: Dialogue
+    readers: Readers
 
     def cancel(self, reason: str | None = None) -> None: ...
+
+    def expect_client(self) -> None: ...
 
     def attend(self) -> None: ...
 
@@ -119,6 +123,10 @@ def _deliver(run: Owner, letter: Letter) -> Any:
             run.dialogue.answer(question_id, value)
         case Tell(message):
             run.dialogue.inbox.put(message)
+        case Attends(worker, seconds, is_expecting):
+            if is_expecting:
+                run.expect_client()
+            run.readers.elsewhere(worker, seconds)
         case _:
             pass  # the prompt: it is known
 

@@ -55,7 +55,17 @@ class Tell:
     message: Any
 
 
-Letter: TypeAlias = Asked | Cancel | Answer | Tell
+@dataclass(frozen=True, slots=True)
+class Attends:
+    """A worker follows the run, or none of its clients does any more."""
+
+    type: ClassVar[str] = "attends"
+    worker: str
+    seconds: float  # for how long this is true, unless it is said again; 0: nobody does
+    is_expecting: bool  # who has left comes back with an answer
+
+
+Letter: TypeAlias = Asked | Cancel | Answer | Tell | Attends
 
 
 class Mailbox:
@@ -75,10 +85,14 @@ class Mailbox:
     async def send(self, letter: Letter) -> int:
         """Add a letter: its number. It is not sent again here, as nothing could tell the two."""
         try:
-            return await self._log.append(self.key, [_encode(letter)])
+            return await self.add(letter)
         except Missing:
             await self._log.create(self.key)
-            return await self._log.append(self.key, [_encode(letter)])
+            return await self.add(letter)
+
+    async def add(self, letter: Letter) -> int:
+        """The same where there is a mailbox. Raises `Missing`."""
+        return await self._log.append(self.key, [_encode(letter)])
 
     async def read(self, after: int = 0) -> list[tuple[int, Letter]]:
         """All letters numbered above `after` that are kept, with their numbers."""
@@ -125,6 +139,8 @@ def _fields(letter: Letter) -> dict[str, Any]:
             return {"reason": reason}
         case Answer(question_id, answer):
             return {"id": question_id, "value": answer}
+        case Attends(worker, seconds, is_expecting):
+            return {"worker": worker, "seconds": seconds, "is_expecting": is_expecting}
         case Tell(bytes(sound)):
             return {"bytes": base64.b64encode(sound).decode()}
         case _:
@@ -141,6 +157,8 @@ def _decode(kept: bytes) -> Letter:
             return Cancel(**value)
         case Answer.type:
             return Answer(**value)
+        case Attends.type:
+            return Attends(**value)
         case _:
             if "bytes" in value:
                 return Tell(base64.b64decode(value["bytes"]))

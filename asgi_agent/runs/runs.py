@@ -12,6 +12,7 @@ from ..config import ServerConfig
 from ..errors import BeingBegun, LogError, Missing, SessionBusy, TooManyRuns
 from ..events import AgentEvent, Cancelled, Terminal, encode
 from ..logs import DELETED, EventLog, Page
+from .attendance import Attendance
 from .bell import Bell
 from .blocks import Blocks
 from .duties import Duties
@@ -34,6 +35,8 @@ class Runs:
         self.bells: set[Bell] = set()  # of all that follow a run here
         self.log = eventlog
         self.is_resumable = eventlog.is_shared and is_resumable(agent)
+        is_counted = eventlog.is_shared and config.on_disconnect != "continue"
+        self.attendance = Attendance(is_wanted=is_counted)
         self._agent = agent
         self._config = config
         self._active: dict[str, Run] = {}
@@ -124,7 +127,9 @@ class Runs:
     def expect_client(self, run_id: str) -> None:
         """The client has left to do what the agent asked, and comes back: that is no disconnect."""
         run = self._active.get(run_id)
-        if run is not None:
+        if run is None:
+            self.attendance.expect_client(run_id)
+        else:
             run.expect_client()
 
     async def ending(self, run_id: str) -> Ending | None:
