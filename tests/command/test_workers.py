@@ -205,6 +205,39 @@ def test_a_worker_that_has_served_is_started_until_it_can_be_again(
     asyncio.run(main())
 
 
+def test_a_worker_that_no_process_can_be_made_for_is_started_when_it_can_be_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(workers, "START_SECONDS", 0.1)
+    monkeypatch.setattr(workers, "PAUSE_SECONDS", 0.1)
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+
+    async def main() -> None:
+        worker = Worker([str(python), *SLEEPING[1:]], ())
+        keeping = asyncio.create_task(worker.keep())
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.sleep(0.5)
+            python.rename(tmp_path / "away")
+            first = worker.pid
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            while "No worker can be started now" not in caplog.text:
+                await asyncio.sleep(0.01)
+            (tmp_path / "away").rename(python)
+            while worker.pid == first:
+                await asyncio.sleep(0.01)
+            worker.stop(signal.SIGTERM)
+            assert await keeping == 0
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_could_never_be_started_is_an_error() -> None:
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(Worker(["/nothing/here"], ()).keep())
+
+
 def test_a_worker_does_not_outlive_its_supervisor(tmp_path: Path) -> None:
     with supervised(tmp_path, 2) as served:
         served.begun(2)
