@@ -134,8 +134,9 @@ async def test_a_number_ahead_of_the_log_reads_nothing_and_shows_where_the_log_i
     store: Store,
 ) -> None:
     run = await created(store.log, "run", b"a")
-    page = await store.log.read(run, 7)
-    assert (page.entries, page.last) == ([], 1)
+    for after in (1, 7, (1 << 53) + 1, 10**30):
+        page = await store.log.read(run, after)
+        assert (page.start, page.entries, page.last) == (after + 1, [], 1)
 
 
 @contract
