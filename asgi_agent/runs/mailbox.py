@@ -6,8 +6,8 @@ worker may have to go on with the run. Of two answers to one question the earlie
 
 import base64
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
 from ..agents import Message
@@ -65,7 +65,21 @@ class Attends:
     is_expecting: bool  # who has left comes back with an answer
 
 
-Letter: TypeAlias = Asked | Cancel | Answer | Tell | Attends
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A worker goes on with the run; or it has done so for a while, and was not lost."""
+
+    type: ClassVar[str] = "tried"
+    last: int  # the newest entry then
+    has_come_through: bool = False
+
+
+Letter: TypeAlias = Asked | Cancel | Answer | Tell | Attends | Tried
+
+# What is kept of these is their fields.
+PLAIN: dict[str, Callable[..., Letter]] = {
+    each.type: each for each in (Cancel, Answer, Tell, Attends, Tried)
+}
 
 
 class Mailbox:
@@ -117,6 +131,15 @@ def answers(letters: Sequence[tuple[int, Letter]], question_id: str) -> int:
     return sum(isinstance(each, Answer) and each.id == question_id for _, each in letters)
 
 
+def tries(letters: Iterable[Letter], last: int) -> int:
+    """How many workers in a row went on with the run after this entry, and were soon lost."""
+    count = 0
+    for letter in letters:
+        if isinstance(letter, Tried):
+            count = 0 if letter.has_come_through or letter.last != last else count + 1
+    return count
+
+
 def _letters(page: Page) -> Iterator[tuple[int, Letter]]:
     for number, kept in enumerate(page.entries, page.start):
         yield number, _decode(kept)
@@ -135,16 +158,10 @@ def _fields(letter: Letter) -> dict[str, Any]:
                 "session_id": session_id,
                 "principal": principal,
             }
-        case Cancel(reason):
-            return {"reason": reason}
-        case Answer(question_id, answer):
-            return {"id": question_id, "value": answer}
-        case Attends(worker, seconds, is_expecting):
-            return {"worker": worker, "seconds": seconds, "is_expecting": is_expecting}
         case Tell(bytes(sound)):
             return {"bytes": base64.b64encode(sound).decode()}
         case _:
-            return {"message": letter.message}
+            return {each.name: getattr(letter, each.name) for each in fields(letter)}
 
 
 def _decode(kept: bytes) -> Letter:
@@ -153,13 +170,7 @@ def _decode(kept: bytes) -> Letter:
         case Asked.type:
             value["history"] = tuple(value["history"])
             return Asked(**value)
-        case Cancel.type:
-            return Cancel(**value)
-        case Answer.type:
-            return Answer(**value)
-        case Attends.type:
-            return Attends(**value)
-        case _:
-            if "bytes" in value:
-                return Tell(base64.b64decode(value["bytes"]))
-            return Tell(value["message"])
+        case Tell.type if "bytes" in value:
+            return Tell(base64.b64decode(value["bytes"]))
+        case kind:
+            return PLAIN[kind](**value)

@@ -313,6 +313,7 @@ class Run:
     async def _hand_over(self) -> None:
         batch, self._batch = self._batch, []
         self.readers.written(sum(map(len, batch)))
+        await self._insist(self.duties.come_through)
         await self._insist(lambda: self._owner.release(batch))
 
     async def _say_last(self, terminal: Terminal) -> None:

@@ -18,12 +18,14 @@ from .blocks import Blocks
 from .duties import Duties
 from .following import RETRY_SECONDS, Follower
 from .keys import mailbox_of, session_log
-from .mailbox import Asked, Cancel, Mailbox
+from .mailbox import Asked, Cancel, Mailbox, Tried, tries
 from .ownership import Ownership
 from .record import RUN_LOST, Ending, Record, read_ending, read_record
 from .run import ENDS, SHUTDOWN, Run
 
 log = logging.getLogger("asgi_agent")
+
+TRIES = 5  # workers that go on with a run, and are soon lost, before it is taken for the reason
 
 
 class Runs:
@@ -187,7 +189,13 @@ class Runs:
         cancels = [letter for letter in letters if isinstance(letter, Cancel)]
         if cancels:
             await self._end(owner, record, Cancelled(cancels[0].reason))
-        elif self.is_resumable and record.is_whole and letters and isinstance(letters[0], Asked):
+        elif (
+            self.is_resumable
+            and record.is_whole
+            and letters
+            and isinstance(letters[0], Asked)
+            and tries(letters, record.last) < TRIES
+        ):
             await self._resume(owner, record, letters[0])
         else:
             await self._end(owner, record, RUN_LOST)
@@ -196,6 +204,7 @@ class Runs:
         run = self._run(owner, asked, record)
         self._active[run.id] = run
         try:
+            await Mailbox(self.log, run.id).send(Tried(record.last))
             await run.duties.begin(run)
         except BaseException:
             del self._active[run.id]
