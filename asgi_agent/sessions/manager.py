@@ -130,8 +130,9 @@ class SessionManager:
         session = await self.get_session(session_id)
         with suppress(Missing):  # somebody else has freed it
             while True:
-                if await self._remove(session):
-                    break
+                with suppress(Fenced):  # somebody has used it meanwhile
+                    if await self._remove(session):
+                        break
                 await asyncio.sleep(RETRY_SECONDS)
         self._drop(session)
 
@@ -304,7 +305,7 @@ class SessionManager:
             if session.is_active:
                 await self._book.release(session, epoch)
                 return False
-            await self._free(session)
+            await self._free(session, epoch)
         return True
 
     async def _expire(self, session: Session) -> bool:
@@ -332,15 +333,15 @@ class SessionManager:
             if session.seen != seen or session.is_active:
                 await self._book.release(session, epoch)
                 return False
-            await self._free(session)
+            await self._free(session, epoch)
             return True
 
-    async def _free(self, session: Session) -> None:
-        self._drop(session)
+    async def _free(self, session: Session, epoch: int) -> None:
+        self._drop(session)  # if it cannot be freed, it is read again when it is used
         self._former[session.session_id] = len(session.turns)
         if len(self._former) > FORMER_SESSIONS:
             self._former.popitem(last=False)
-        await self._book.free(session)
+        await self._book.free(session, epoch)
 
     async def _check_on(self, session: Session) -> None:
         """A session that is active is not forgotten; but nobody may hear what its agent asks."""

@@ -260,6 +260,20 @@ async def test_a_deleted_run_is_gone_and_its_name_is_free(store: Store) -> None:
                 await attempt
 
 
+@contract
+async def test_who_was_replaced_deletes_nothing(store: Store) -> None:
+    run = await created(store.log, "run", b"a")
+    earlier = await owned(store.log, run)
+    await store.log.append(run, [], epoch=earlier)  # given up
+    later = await owned(store.log, run)
+    with pytest.raises(Fenced):
+        await store.log.append(run, [], epoch=earlier, end=DELETED)
+    assert (await store.log.read(run, 0)).entries == [b"a"]
+    await store.log.append(run, [], epoch=later, end=DELETED)
+    with pytest.raises(Missing):
+        await store.log.read(run, 0)
+
+
 # To own
 
 

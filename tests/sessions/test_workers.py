@@ -19,7 +19,7 @@ from asgi_agent.errors import (
     UnknownSession,
 )
 from asgi_agent.events import Cancelled
-from asgi_agent.logs import Page
+from asgi_agent.logs import DELETED, Page
 from asgi_agent.runs import Runs
 from asgi_agent.sessions import KEPT_TURNS, Session
 from asgi_agent.testing import run, settle
@@ -442,6 +442,53 @@ def test_beyond_the_limit_a_worker_forgets_what_another_one_uses_and_does_not_fr
             await all_of.turn(0, "d", "third")
             assert list(all_of.managers[0]._sessions) == ["other", "third"]
             assert len(said(await all_of.managers[1].get_session("s"))) == 4
+
+    run(main())
+
+
+class Frozen:
+    """A line that is cut when its worker is about to free the session."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.append = line.append
+        line.append = self.freeze  # type: ignore[method-assign]
+
+    async def freeze(self, key: str, entries: Any, **options: Any) -> int:
+        if key == "session:s" and options.get("end") == DELETED:
+            self.line.append = self.append  # type: ignore[method-assign]
+            self.line.cut()
+        return await self.append(key, entries, **options)
+
+
+def test_a_worker_that_thaws_does_not_free_a_session_in_which_another_turn_has_begun() -> None:
+    async def main() -> None:
+        async with workers(parrot) as all_of:
+            await all_of.turn(0, "a")
+            Frozen(all_of.lines[0])
+            await asyncio.sleep(TIMEOUT + LEASE)
+            assert not all_of.lines[0].whole.is_set()
+            session = await all_of.turn(1, "b")
+            all_of.lines[0].mend()
+            await asyncio.sleep(1)
+            session = await all_of.managers[1].get_session("s")
+            assert said(session)[2:] == ["user: b", "assistant: b after 2"]
+            assert said(await all_of.managers[0].get_session("s")) == said(session)
+
+    run(main())
+
+
+def test_who_removes_a_session_does_so_though_another_turn_has_begun() -> None:
+    async def main() -> None:
+        async with workers(parrot) as all_of:
+            await all_of.turn(0, "a")
+            Frozen(all_of.lines[0])
+            removing = asyncio.create_task(all_of.managers[0].remove_session("s"))
+            await asyncio.sleep(LEASE + 1)
+            await all_of.managers[1].create_session("b", session_id="s")
+            all_of.lines[0].mend()
+            await removing
+            assert not all_of.store._runs
 
     run(main())
 
