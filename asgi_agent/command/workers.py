@@ -14,7 +14,7 @@ from .hosts import stop_signals
 
 log = logging.getLogger("asgi_agent")
 
-START_SECONDS = 5.0  # a worker that fails before has not understood, and would fail again
+START_SECONDS = 5.0  # a first worker that fails before has not understood, and would fail again
 PAUSE_SECONDS = 1.0  # before a worker that died young is started again
 
 
@@ -26,6 +26,7 @@ class Worker:
         self._files = files
         self._process: asyncio.subprocess.Process | None = None
         self._is_stopping = False
+        self._has_served = False  # so that the command is right, whatever happens later
 
     @property
     def pid(self) -> int | None:
@@ -37,22 +38,36 @@ class Worker:
         loop = asyncio.get_running_loop()
         while not self._is_stopping:
             began = loop.time()
+            if (process := await self._start()) is None:
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            if self._is_stopping:
+                process.terminate()  # it was stopped while it began
+            status = await process.wait()
+            is_young = loop.time() - began < START_SECONDS
+            if self._is_stopping:
+                break
+            self._has_served |= not is_young
+            if status > 0 and not self._has_served:
+                return status  # it has said why
+            log.warning("Worker %d %s", process.pid, _ending(status))
+            if is_young:
+                await asyncio.sleep(PAUSE_SECONDS)
+        return 0
+
+    async def _start(self) -> asyncio.subprocess.Process | None:
+        """A new process; None if there can be none now, though there could before."""
+        try:
             # In a process group of its own: Ctrl-C is for the supervisor, which hands it on once.
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, pass_fds=self._files, process_group=0
             )
-            if self._is_stopping:
-                self._process.terminate()  # it was stopped while it began
-            status = await self._process.wait()
-            is_young = loop.time() - began < START_SECONDS
-            if self._is_stopping:
-                break
-            if status > 0 and is_young:
-                return status  # it has said why
-            log.warning("Worker %d %s", self._process.pid, _ending(status))
-            if is_young:
-                await asyncio.sleep(PAUSE_SECONDS)
-        return 0
+        except OSError as error:
+            if not self._has_served:
+                raise
+            log.warning("No worker can be started now: %s", error)
+            return None
+        return self._process
 
     def stop(self, received: signal.Signals) -> None:
         """Hand the signal on; do not start it again."""

@@ -62,7 +62,8 @@ class EventLog(Protocol):
 
         `at` is the last number that the caller knows: repeating an append whose answer was lost
         changes nothing. With `epoch`, `ttl` is what the lease has from now on; 0 gives it up. `end`
-        is final; `DELETED` is accepted even after another end, and frees all that was kept.
+        is final; `DELETED` is accepted even after another end, and frees all that was kept; with
+        `epoch` only if nobody has claimed the run since.
         Raises `Missing`, `Closed`, `Fenced` (the epoch is not the newest) or `Diverged` (`at` is
         ahead of the log).
         """

@@ -81,13 +81,13 @@ class MemoryLog:
     ) -> int:
         """Add the entries; see `EventLog`."""
         kept = self._get(run)
+        if epoch is not None and epoch != kept.epoch:
+            raise Fenced(f"run {run} is owned under epoch {kept.epoch}, not {epoch}")
         if end == DELETED:
             del self._runs[run]
             kept.end = end
             _wake(kept)
             return kept.last
-        if epoch is not None and epoch != kept.epoch:
-            raise Fenced(f"run {run} is owned under epoch {kept.epoch}, not {epoch}")
         last = kept.last
         if kept.end is not None or (at is not None and at != last):
             if at is not None and _is_repeated(kept, at, len(entries), end):

@@ -136,6 +136,8 @@ class RedisLog:
         if not answer:
             raise _missing(run)
         start, last, end, lease, meta, *entries = answer
+        if after >= last:
+            start = after + 1  # the server counts with floats, and `after` is anybody's
         left = None if lease is None else inf if lease == b"inf" else int(lease) / 1000
         return Page(start, entries, last, _end(end), left, meta)
 

@@ -108,11 +108,12 @@ class Listener:
 
     async def _send(self, connection: Connection) -> None:
         while True:
-            commands = [pack(b"PING")]
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._silence):
                     await self._wanted.wait()
-                commands = [pack(command, channel.name) for command, channel in self._asked]
+            # Also at the end of a silence somebody may have asked, in that very moment.
+            asked = [pack(command, channel.name) for command, channel in self._asked]
+            commands = asked or [pack(b"PING")]
             self._expected += (chan for command, chan in self._asked if command == b"SUBSCRIBE")
             self._asked.clear()
             self._wanted.clear()

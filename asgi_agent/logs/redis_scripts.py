@@ -77,6 +77,7 @@ local count = #ARGV - 7
 local run = redis.call('HMGET', KEYS[1], 'last', 'bytes', 'end', 'epoch')
 local last, bytes, ended = tonumber(run[1]), tonumber(run[2]), run[3]
 if not last then return {'missing'} end
+if epoch ~= '' and epoch ~= run[4] then return {'fenced', run[4] or '0'} end
 
 if ending == '=deleted' then
   redis.call('UNLINK', KEYS[1], KEYS[2])
@@ -89,7 +90,6 @@ local function is_repeated()
   return at + count <= last and (ending == '' or ended == ending)
 end
 
-if epoch ~= '' and epoch ~= run[4] then return {'fenced', run[4] or '0'} end
 if ended or (at and at ~= last) then
   if at and is_repeated() then return last end
   if at and at ~= last then return {'diverged', last} end

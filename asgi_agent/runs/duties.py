@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from ..errors import BadRequest, LogError, Unavailable
 from ..logs import EventLog
 from .dialogue import Dialogue
-from .mailbox import Answer, Cancel, Letter, Mailbox, Tell
+from .mailbox import Answer, Attends, Cancel, Letter, Mailbox, Tell, Tried
 from .ownership import Ownership
+from .readers import Readers
 
 log = logging.getLogger("asgi_agent")
 
@@ -26,8 +27,11 @@ class Owner(Protocol):
 
     id: str
     dialogue: Dialogue
+    readers: Readers
 
     def cancel(self, reason: str | None = None) -> None: ...
+
+    def expect_client(self) -> None: ...
 
     def attend(self) -> None: ...
 
@@ -45,6 +49,7 @@ class Duties:
         self._read = 0  # the number of the last letter that was read
         self._refused: dict[int, BadRequest] = {}
         self._is_over = False
+        self._has_come_through = False
         self._timer: asyncio.TimerHandle | None = None
         self._unwatch: Callable[[], Awaitable[None]] | None = None
 
@@ -96,8 +101,18 @@ class Duties:
         if refused is not None:
             raise refused
 
+    async def come_through(self) -> None:
+        """Let others know that nobody was lost with the run here."""
+        self._has_come_through = True
+        with suppress(LogError):
+            await self._mailbox.add(Tried(self._owner.last, has_come_through=True))
+
     async def _keep(self) -> None:
-        for key in self._keeps:
+        keys = self._keeps
+        if not self._has_come_through:
+            await self.come_through()
+            keys = keys[1:]  # the mailbox has been written
+        for key in keys:
             with suppress(LogError):
                 await self._log.append(key, ())
 
@@ -119,6 +134,10 @@ def _deliver(run: Owner, letter: Letter) -> Any:
             run.dialogue.answer(question_id, value)
         case Tell(message):
             run.dialogue.inbox.put(message)
+        case Attends(worker, seconds, is_expecting):
+            if is_expecting:
+                run.expect_client()
+            run.readers.elsewhere(worker, seconds)
         case _:
             pass  # the prompt: it is known
 

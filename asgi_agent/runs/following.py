@@ -8,7 +8,9 @@ from typing import Protocol
 
 from ..errors import LogError, Missing, Unavailable
 from ..logs import DELETED, EventLog, Page
+from .attendance import Attendance
 from .bell import Bell, split
+from .mailbox import Mailbox
 from .readers import Reader
 from .run import Run
 
@@ -23,6 +25,7 @@ class Worker(Protocol):
     lease_seconds: float
     drained: asyncio.Event
     bells: set[Bell]
+    attendance: Attendance
 
     @property
     def is_resumable(self) -> bool: ...
@@ -46,6 +49,8 @@ class Follower:
         self._run: Run | None = None  # the run, if it is executed on this worker
         self._reader: Reader | None = None
         self._alone_since: float | None = None
+        self._mailbox = Mailbox(eventlog, run_id)
+        self._has_ended = False
 
     async def pages(self) -> AsyncGenerator[Page, None]:
         """What the run says, to its end. See `Runs.follow`."""
@@ -57,6 +62,7 @@ class Follower:
                 is_last = self._worker.drained.is_set()  # before the read, as all that follows
                 self._bell.silence()  # what comes after the read rings again
                 page = await self._read()
+                await self._attend(page)
                 if self._run and page.end not in (None, DELETED):
                     # Whoever has read the end may begin the next turn.
                     await self._run.ended.wait()
@@ -73,6 +79,7 @@ class Follower:
         finally:
             self._worker.bells.discard(self._bell)
             self._detach()
+            await self._leave()
             with suppress(Unavailable):
                 await self._unwatch()
 
@@ -91,6 +98,21 @@ class Follower:
     def _detach(self) -> None:
         if self._run and self._reader:
             self._run.readers.detach(self._reader)
+
+    async def _attend(self, page: Page) -> None:
+        """Be counted by the owner of the run, wherever that is."""
+        self._has_ended = page.end is not None
+        if self._run is not None:
+            await self._leave()  # here, a reader is counted
+        elif not self._has_ended:
+            await self._worker.attendance.stay(self._mailbox, self._run_id, self)
+
+    async def _leave(self) -> None:
+        # Who has to go because this worker does has not left the run, and comes back elsewhere.
+        is_to_be_told = not self._has_ended and not self._worker.drained.is_set()
+        await self._worker.attendance.leave(
+            self._mailbox, self._run_id, self, is_to_be_told=is_to_be_told
+        )
 
     def _has_read(self, part: Page) -> bool:
         """Tell the run; whether it has cut us off, because we did not read before."""

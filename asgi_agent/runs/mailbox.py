@@ -6,8 +6,8 @@ worker may have to go on with the run. Of two answers to one question the earlie
 
 import base64
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
 from ..agents import Message
@@ -55,7 +55,31 @@ class Tell:
     message: Any
 
 
-Letter: TypeAlias = Asked | Cancel | Answer | Tell
+@dataclass(frozen=True, slots=True)
+class Attends:
+    """A worker follows the run, or none of its clients does any more."""
+
+    type: ClassVar[str] = "attends"
+    worker: str
+    seconds: float  # for how long this is true, unless it is said again; 0: nobody does
+    is_expecting: bool  # who has left comes back with an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A worker goes on with the run; or it has done so for a while, and was not lost."""
+
+    type: ClassVar[str] = "tried"
+    last: int  # the newest entry then
+    has_come_through: bool = False
+
+
+Letter: TypeAlias = Asked | Cancel | Answer | Tell | Attends | Tried
+
+# What is kept of these is their fields.
+PLAIN: dict[str, Callable[..., Letter]] = {
+    each.type: each for each in (Cancel, Answer, Tell, Attends, Tried)
+}
 
 
 class Mailbox:
@@ -75,10 +99,14 @@ class Mailbox:
     async def send(self, letter: Letter) -> int:
         """Add a letter: its number. It is not sent again here, as nothing could tell the two."""
         try:
-            return await self._log.append(self.key, [_encode(letter)])
+            return await self.add(letter)
         except Missing:
             await self._log.create(self.key)
-            return await self._log.append(self.key, [_encode(letter)])
+            return await self.add(letter)
+
+    async def add(self, letter: Letter) -> int:
+        """The same where there is a mailbox. Raises `Missing`."""
+        return await self._log.append(self.key, [_encode(letter)])
 
     async def read(self, after: int = 0) -> list[tuple[int, Letter]]:
         """All letters numbered above `after` that are kept, with their numbers."""
@@ -103,6 +131,15 @@ def answers(letters: Sequence[tuple[int, Letter]], question_id: str) -> int:
     return sum(isinstance(each, Answer) and each.id == question_id for _, each in letters)
 
 
+def tries(letters: Iterable[Letter], last: int) -> int:
+    """How many workers in a row went on with the run after this entry, and were soon lost."""
+    count = 0
+    for letter in letters:
+        if isinstance(letter, Tried):
+            count = 0 if letter.has_come_through or letter.last != last else count + 1
+    return count
+
+
 def _letters(page: Page) -> Iterator[tuple[int, Letter]]:
     for number, kept in enumerate(page.entries, page.start):
         yield number, _decode(kept)
@@ -121,14 +158,10 @@ def _fields(letter: Letter) -> dict[str, Any]:
                 "session_id": session_id,
                 "principal": principal,
             }
-        case Cancel(reason):
-            return {"reason": reason}
-        case Answer(question_id, answer):
-            return {"id": question_id, "value": answer}
         case Tell(bytes(sound)):
             return {"bytes": base64.b64encode(sound).decode()}
         case _:
-            return {"message": letter.message}
+            return {each.name: getattr(letter, each.name) for each in fields(letter)}
 
 
 def _decode(kept: bytes) -> Letter:
@@ -137,11 +170,7 @@ def _decode(kept: bytes) -> Letter:
         case Asked.type:
             value["history"] = tuple(value["history"])
             return Asked(**value)
-        case Cancel.type:
-            return Cancel(**value)
-        case Answer.type:
-            return Answer(**value)
-        case _:
-            if "bytes" in value:
-                return Tell(base64.b64decode(value["bytes"]))
-            return Tell(value["message"])
+        case Tell.type if "bytes" in value:
+            return Tell(base64.b64decode(value["bytes"]))
+        case kind:
+            return PLAIN[kind](**value)

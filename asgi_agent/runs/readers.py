@@ -16,18 +16,24 @@ class Reader:
 
 
 class Readers:
-    """All followers of one run here. With none, nothing holds the run back."""
+    """All followers of one run here. With none, nothing holds the run back.
+
+    Of other workers it is known only whether they have some: those keep the run from being
+    deserted, and do not hold it back.
+    """
 
     def __init__(self, lead_bytes: int, patience: float, deserted: Callable[[], None]) -> None:
         self._lead_bytes = lead_bytes
         self._patience = patience
         self._deserted = deserted
         self._all: set[Reader] = set()
+        self._elsewhere: dict[str, asyncio.TimerHandle] = {}  # workers, and until when that is true
         self._may_be_full = False  # since a follower was too far behind; it may have read on
         self._progress: asyncio.Event | None = None  # somebody has read; while `room` waits
 
     def __len__(self) -> int:
-        return len(self._all)
+        """How many there are here, and how many workers have some."""
+        return len(self._all) + len(self._elsewhere)
 
     def attach(self, last: int, wake: Callable[[], None]) -> Reader:
         """A new follower, who comes when `last` is the newest entry, and can be woken."""
@@ -40,8 +46,19 @@ class Readers:
         if reader in self._all:
             self._all.remove(reader)
             self.release()
-            if not self._all:
+            if not self:
                 self._deserted()
+
+    def elsewhere(self, worker: str, seconds: float) -> None:
+        """Another worker has followers, and says so again within so many seconds; 0: none."""
+        known = self._elsewhere.pop(worker, None)
+        if known is not None:
+            known.cancel()
+        if seconds:
+            loop = asyncio.get_running_loop()
+            self._elsewhere[worker] = loop.call_later(seconds, self.elsewhere, worker, 0)
+        elif known is not None and not self:
+            self._deserted()
 
     def written(self, size: int) -> None:
         """The run says `size` bytes more."""
@@ -64,8 +81,10 @@ class Readers:
         reader.unread = 0
         self.release()
 
-    def wake(self) -> None:
+    def end(self) -> None:
         """Wake all followers: the run has ended, whether or not the log could tell them."""
+        for timer in self._elsewhere.values():
+            timer.cancel()
         for reader in self._all:
             reader.wake()
 

@@ -308,11 +308,12 @@ class Run:
         await self.duties.end()
         await ended(self)
         self.ended.set()
-        self.readers.wake()
+        self.readers.end()
 
     async def _hand_over(self) -> None:
         batch, self._batch = self._batch, []
         self.readers.written(sum(map(len, batch)))
+        await self._insist(self.duties.come_through)
         await self._insist(lambda: self._owner.release(batch))
 
     async def _say_last(self, terminal: Terminal) -> None:
@@ -359,7 +360,7 @@ class Run:
         self._is_expecting = True
 
     def _deserted(self) -> None:
-        """The last follower here has left."""
+        """The last follower has left."""
         is_expecting, self._is_expecting = self._is_expecting, False
         grace = self._config.on_disconnect
         if self.outcome is not None or self.ended.is_set() or grace == "continue" or is_expecting:

@@ -12,17 +12,20 @@ from ..config import ServerConfig
 from ..errors import BeingBegun, LogError, Missing, SessionBusy, TooManyRuns
 from ..events import AgentEvent, Cancelled, Terminal, encode
 from ..logs import DELETED, EventLog, Page
+from .attendance import Attendance
 from .bell import Bell
 from .blocks import Blocks
 from .duties import Duties
 from .following import RETRY_SECONDS, Follower
 from .keys import mailbox_of, session_log
-from .mailbox import Asked, Cancel, Mailbox
+from .mailbox import Asked, Cancel, Mailbox, Tried, tries
 from .ownership import Ownership
 from .record import RUN_LOST, Ending, Record, read_ending, read_record
 from .run import ENDS, SHUTDOWN, Run
 
 log = logging.getLogger("asgi_agent")
+
+TRIES = 5  # workers that go on with a run, and are soon lost, before it is taken for the reason
 
 
 class Runs:
@@ -34,6 +37,8 @@ class Runs:
         self.bells: set[Bell] = set()  # of all that follow a run here
         self.log = eventlog
         self.is_resumable = eventlog.is_shared and is_resumable(agent)
+        is_counted = eventlog.is_shared and config.on_disconnect != "continue"
+        self.attendance = Attendance(is_wanted=is_counted)
         self._agent = agent
         self._config = config
         self._active: dict[str, Run] = {}
@@ -124,7 +129,9 @@ class Runs:
     def expect_client(self, run_id: str) -> None:
         """The client has left to do what the agent asked, and comes back: that is no disconnect."""
         run = self._active.get(run_id)
-        if run is not None:
+        if run is None:
+            self.attendance.expect_client(run_id)
+        else:
             run.expect_client()
 
     async def ending(self, run_id: str) -> Ending | None:
@@ -135,8 +142,10 @@ class Runs:
             except Missing:
                 return Ending(RUN_LOST)
             is_owned = page.lease is not None and page.lease > 0
-            if page.end is not None or is_owned or not self.log.is_shared:
+            if page.end is not None:
                 break
+            if is_owned or not self.log.is_shared:
+                return None
             await self.take_over(run_id)
         return await read_ending(self.log, run_id)
 
@@ -180,7 +189,13 @@ class Runs:
         cancels = [letter for letter in letters if isinstance(letter, Cancel)]
         if cancels:
             await self._end(owner, record, Cancelled(cancels[0].reason))
-        elif self.is_resumable and record.is_whole and letters and isinstance(letters[0], Asked):
+        elif (
+            self.is_resumable
+            and record.is_whole
+            and letters
+            and isinstance(letters[0], Asked)
+            and tries(letters, record.last) < TRIES
+        ):
             await self._resume(owner, record, letters[0])
         else:
             await self._end(owner, record, RUN_LOST)
@@ -189,6 +204,7 @@ class Runs:
         run = self._run(owner, asked, record)
         self._active[run.id] = run
         try:
+            await Mailbox(self.log, run.id).send(Tried(record.last))
             await run.duties.begin(run)
         except BaseException:
             del self._active[run.id]
@@ -218,6 +234,8 @@ class Runs:
         self._is_draining = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
+        if self._takeovers:  # begun before, they may bring one more run
+            await asyncio.wait(set(self._takeovers.values()))
         for run in list(self._active.values()):
             if self.is_resumable:
                 run.release()

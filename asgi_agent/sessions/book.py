@@ -57,7 +57,7 @@ class Book:
             if session.seen:
                 await self._log.append(session.key, (), epoch=epoch)
             else:
-                await self._log.append(session.key, (), end=DELETED)
+                await self._log.append(session.key, (), epoch=epoch, end=DELETED)
 
     async def settle(self, session: Session) -> None:
         """Where its turn has ended, or its worker was lost, and nobody could write so: write it."""
@@ -93,11 +93,11 @@ class Book:
         for run_id in session.forget_turns(kept):
             await self._runs.delete(run_id)
 
-    async def free(self, session: Session) -> None:
-        """Free the session and its turns."""
-        await self.free_turns(session, 0)
+    async def free(self, session: Session, epoch: int) -> None:
+        """Free the session and its turns. Raises `Fenced` if the claim had run out."""
         with suppress(Missing):
-            await self._log.append(session.key, (), end=DELETED)
+            await self._log.append(session.key, (), epoch=epoch, end=DELETED)
+        await self.free_turns(session, 0)
 
 
 def _now() -> float:

@@ -92,6 +92,10 @@ class SessionManager:
             except BeingBegun:  # with a key, perhaps by the same request
                 if not names.has_key or _now() >= patience:
                     raise SessionBusy(BUSY) from None
+            except SessionBusy:  # since we looked, perhaps with the same request
+                if key is None or (earlier := await self._find_repeated(names)) is None:
+                    raise
+                return earlier
             await asyncio.sleep(RETRY_SECONDS)
 
     async def get_session(self, session_id: str) -> Session:
@@ -132,8 +136,9 @@ class SessionManager:
         session = await self.get_session(session_id)
         with suppress(Missing):  # somebody else has freed it
             while True:
-                if await self._remove(session):
-                    break
+                with suppress(Fenced):  # somebody has used it meanwhile
+                    if await self._remove(session):
+                        break
                 await asyncio.sleep(RETRY_SECONDS)
         self._drop(session)
 
@@ -307,7 +312,7 @@ class SessionManager:
             if session.is_active:
                 await self._book.release(session, epoch)
                 return False
-            await self._free(session)
+            await self._free(session, epoch)
         return True
 
     async def _expire(self, session: Session) -> bool:
@@ -335,15 +340,15 @@ class SessionManager:
             if session.seen != seen or session.is_active:
                 await self._book.release(session, epoch)
                 return False
-            await self._free(session)
+            await self._free(session, epoch)
             return True
 
-    async def _free(self, session: Session) -> None:
-        self._drop(session)
+    async def _free(self, session: Session, epoch: int) -> None:
+        self._drop(session)  # if it cannot be freed, it is read again when it is used
         self._former[session.session_id] = len(session.turns)
         if len(self._former) > FORMER_SESSIONS:
             self._former.popitem(last=False)
-        await self._book.free(session)
+        await self._book.free(session, epoch)
 
     async def _check_on(self, session: Session) -> None:
         """A session that is active is not forgotten; but nobody may hear what its agent asks."""

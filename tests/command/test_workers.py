@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from asgi_agent.command import workers
 from asgi_agent.command.workers import Worker
 from tests.serving import ROOT
 
@@ -169,6 +172,70 @@ def test_a_worker_that_is_stopped_before_it_is_started_again_is_not() -> None:
         assert worker.pid == pid
 
     asyncio.run(main())
+
+
+FAILING_LATER = """
+import pathlib, sys, time
+told = pathlib.Path(sys.argv[1])
+life = len(told.read_text()) if told.exists() else 0
+told.write_text("x" * (life + 1))
+time.sleep([1, 0, 60][life])
+sys.exit(3)
+"""
+
+
+def test_a_worker_that_has_served_is_started_until_it_can_be_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as while its files are being replaced: the other workers go on meanwhile."""
+    monkeypatch.setattr(workers, "START_SECONDS", 0.9)
+    monkeypatch.setattr(workers, "PAUSE_SECONDS", 0.1)
+    told = tmp_path / "told"
+
+    async def main() -> None:
+        worker = Worker([sys.executable, "-c", FAILING_LATER, str(told)], ())
+        keeping = asyncio.create_task(worker.keep())
+        async with asyncio.timeout(PATIENCE):
+            while not told.exists() or len(told.read_text()) < 3:
+                await asyncio.sleep(0.01)
+            assert not keeping.done()
+            worker.stop(signal.SIGTERM)
+            assert await keeping == 0
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_no_process_can_be_made_for_is_started_when_it_can_be_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(workers, "START_SECONDS", 0.1)
+    monkeypatch.setattr(workers, "PAUSE_SECONDS", 0.1)
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+
+    async def main() -> None:
+        worker = Worker([str(python), *SLEEPING[1:]], ())
+        keeping = asyncio.create_task(worker.keep())
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.sleep(0.5)
+            python.rename(tmp_path / "away")
+            first = worker.pid
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            while "No worker can be started now" not in caplog.text:
+                await asyncio.sleep(0.01)
+            (tmp_path / "away").rename(python)
+            while worker.pid == first:
+                await asyncio.sleep(0.01)
+            worker.stop(signal.SIGTERM)
+            assert await keeping == 0
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_could_never_be_started_is_an_error() -> None:
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(Worker(["/nothing/here"], ()).keep())
 
 
 def test_a_worker_does_not_outlive_its_supervisor(tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ async def full(stage: Stage) -> AsyncIterator[None]:
 @row()
 async def every_process_is_killed(stage: Stage) -> Outcomes:
     served = stage.cluster(2, "resumable")
-    async with reading([served.port], await begin(served.port, 50)) as read:
+    async with reading([served.port], await begin(served.port, 100)) as read:
         await moment()
         served.kill()
         if stage.server is not None:

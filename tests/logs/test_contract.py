@@ -134,8 +134,9 @@ async def test_a_number_ahead_of_the_log_reads_nothing_and_shows_where_the_log_i
     store: Store,
 ) -> None:
     run = await created(store.log, "run", b"a")
-    page = await store.log.read(run, 7)
-    assert (page.entries, page.last) == ([], 1)
+    for after in (1, 7, (1 << 53) + 1, 10**30):
+        page = await store.log.read(run, after)
+        assert (page.start, page.entries, page.last) == (after + 1, [], 1)
 
 
 @contract
@@ -257,6 +258,20 @@ async def test_a_deleted_run_is_gone_and_its_name_is_free(store: Store) -> None:
         for attempt in (store.log.read(run, 0), store.log.append(run, [b"c"], epoch=epoch)):
             with pytest.raises(Missing):
                 await attempt
+
+
+@contract
+async def test_who_was_replaced_deletes_nothing(store: Store) -> None:
+    run = await created(store.log, "run", b"a")
+    earlier = await owned(store.log, run)
+    await store.log.append(run, [], epoch=earlier)  # given up
+    later = await owned(store.log, run)
+    with pytest.raises(Fenced):
+        await store.log.append(run, [], epoch=earlier, end=DELETED)
+    assert (await store.log.read(run, 0)).entries == [b"a"]
+    await store.log.append(run, [], epoch=later, end=DELETED)
+    with pytest.raises(Missing):
+        await store.log.read(run, 0)
 
 
 # To own

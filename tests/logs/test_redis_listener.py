@@ -192,3 +192,23 @@ def test_a_listener_whose_server_is_silent_makes_another_connection(server: Serv
         await listener.close()
 
     asyncio.run(test())
+
+
+def test_who_comes_in_the_moment_when_a_silence_ends_is_heard_and_the_next_one_too(
+    server: Server,
+) -> None:
+    async def test() -> None:
+        listener = Listener(lambda: connection(server), SOON, silence=0.02)
+        counters = {name: Counter() for name in (b"first", b"second", b"third")}
+        await listener.watch(b"first", counters[b"first"].wake)
+        time.sleep(0.03)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # now the sender knows that, and has not acted on it
+        await listener.watch(b"second", counters[b"second"].wake)
+        await listener.watch(b"third", counters[b"third"].wake)
+        for name, counter in counters.items():
+            server.admin.publish(name.decode(), "")
+            await counter.woken()
+        await listener.close()
+
+    asyncio.run(test())

@@ -221,17 +221,6 @@ def test_a_name_may_be_what_is_no_text(path: Path) -> None:
     using(log, test=test)
 
 
-def test_a_number_may_be_larger_than_any_of_sqlite(path: Path) -> None:
-    log = SQLiteLog(path)
-
-    async def test() -> None:
-        await log.create("run")
-        page = await log.read("run", 10**30)
-        assert (page.entries, page.last, page.start) == ([], 0, 10**30 + 1)
-
-    using(log, test=test)
-
-
 # What can be wrong with a file
 
 

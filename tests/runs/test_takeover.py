@@ -17,9 +17,13 @@ from asgi_agent.events import (
     encode,
     entry,
 )
+from asgi_agent.logs import Page
+from asgi_agent.runs import Run
+from asgi_agent.runs.duties import KEEP_SECONDS
 from asgi_agent.runs.record import RUN_LOST
+from asgi_agent.runs.runs import TRIES
 from asgi_agent.testing import run
-from tests.runs.shared_log import Line, now
+from tests.runs.shared_log import Line, SharedLog, now
 from tests.runs.stage import Stage, check_well_formed
 from tests.runs.workers import LEASE, Pair, counter, steadfast, texts
 
@@ -138,6 +142,103 @@ def test_a_run_that_nobody_follows_is_ended_when_somebody_asks_for_it() -> None:
         assert nothing.outcome == RUN_LOST
 
     run(main(), leaks=False)
+
+
+class Fatal:
+    """An agent whose worker is lost after so many seconds; and the workers, one after another."""
+
+    resumable = True
+
+    def __init__(self, seconds: float = 0) -> None:
+        self.seconds = seconds
+        self.store = SharedLog()
+        self.lines: list[Line] = []
+        self.tasks: list[asyncio.Task[Any]] = []
+
+    async def __call__(self, turn: Turn) -> Any:
+        await asyncio.sleep(self.seconds)
+        self.lines[-1].cut()
+        await asyncio.sleep(1e6)
+        yield "never"
+
+    async def lost(self) -> None:
+        """The newest worker is."""
+        while self.lines[-1].whole.is_set():
+            await asyncio.sleep(0.1)
+
+    def worker(self) -> Stage:
+        self.lines.append(Line(self.store))
+        return Stage(self, log=self.lines[-1])
+
+    async def lose(self, running: Run) -> bool:
+        """Whether one more worker goes on with the run, and is lost."""
+        await self.lost()
+        stage = self.worker()
+        following = asyncio.create_task(stage.entries(running))
+        self.tasks.append(following)
+        lost = asyncio.create_task(self.lost())
+        await asyncio.wait({lost, following}, return_when=asyncio.FIRST_COMPLETED)
+        lost.cancel()
+        return not following.done()
+
+
+def test_a_run_with_which_every_worker_is_lost_is_not_tried_for_ever() -> None:
+    async def main() -> None:
+        fatal = Fatal()
+        running = await fatal.worker().start()
+        for _ in range(TRIES):
+            assert await fatal.lose(running)
+        assert not await fatal.lose(running)
+        assert [each.event for each in await fatal.tasks[-1]] == [RUN_LOST]
+
+    run(main(), leaks=False)
+
+
+def test_a_run_whose_workers_are_lost_now_and_then_goes_on_each_time() -> None:
+    async def main() -> None:
+        fatal = Fatal(1.5 * KEEP_SECONDS)
+        running = await fatal.worker().start()
+        for _ in range(2 * TRIES):
+            assert await fatal.lose(running)
+
+    run(main(), leaks=False)
+
+
+def test_a_run_that_is_handed_over_as_often_as_one_likes_goes_on() -> None:
+    async def main() -> None:
+        fatal = Fatal(1e6)
+        stage = fatal.worker()
+        running = await stage.start()
+        for _ in range(2 * TRIES):
+            await stage.runs.drain(0)
+            stage = fatal.worker()
+            fatal.tasks.append(asyncio.create_task(stage.entries(running)))
+            async with asyncio.timeout(LEASE):
+                while not stage.runs.active_count:
+                    await asyncio.sleep(0.1)
+        assert not fatal.tasks[-1].done()
+
+    run(main(), leaks=False)
+
+
+def test_to_know_that_a_run_goes_on_nobody_reads_what_it_has_said() -> None:
+    async def main() -> None:
+        pair = Pair(counter)
+        running = await pair.one.start("5")
+        await asyncio.sleep(3.5)
+        line, asked = pair.lines[1], list[int]()
+        read = line.read
+
+        async def count(run: str, after: int, limit: int = 256) -> Page:
+            asked.append(limit)
+            return await read(run, after, limit)
+
+        line.read = count  # type: ignore[method-assign]
+        assert await pair.two.runs.ending(running.id) is None
+        assert asked == [1]
+        await running.ended.wait()
+
+    run(main())
 
 
 def test_a_run_that_nobody_claims_is_ended_after_the_time_of_a_lease() -> None:

@@ -7,9 +7,9 @@ import pytest
 from asgi_agent.errors import Unavailable
 from asgi_agent.runs.run import SHUTDOWN
 from asgi_agent.testing import run
-from tests.runs.shared_log import now
-from tests.runs.stage import check_well_formed
-from tests.runs.workers import Pair, counter, steadfast, texts
+from tests.runs.shared_log import Line, now
+from tests.runs.stage import Stage, check_well_formed
+from tests.runs.workers import LEASE, Pair, counter, steadfast, texts
 
 
 def test_a_drain_releases_a_run_that_can_go_on_elsewhere() -> None:
@@ -45,6 +45,30 @@ def test_a_drain_ends_a_run_that_cannot_go_on_and_lets_followers_of_others_go() 
         await two.ended.wait()
 
     run(main())
+
+
+def test_a_drain_releases_a_run_that_is_just_being_taken_over() -> None:
+    async def main() -> None:
+        pair = Pair(steadfast)
+        third = Stage(steadfast, log=Line(pair.store))
+        running = await pair.one.start("10")
+        following = pair.following(running)
+        await asyncio.sleep(3.5)
+        pair.lines[0].cut()
+        pair.lines[1].seconds = 1.5  # it takes so long to claim the run, and as long to read it
+        while not pair.two.runs._takeovers:
+            await asyncio.sleep(0.1)
+        await pair.two.runs.drain(0)
+        await following
+        assert pair.two.runs.active_count == 0
+        drained_at = now()
+        entries = await third.entries(running)
+        check_well_formed(entries)
+        assert texts(entries) == "0 1 2 3 4 5 6 7 8 9 "
+        assert now() - drained_at < LEASE
+        assert pair.two.runs.active_count == 0
+
+    run(main(), leaks=False)
 
 
 def test_a_drain_does_not_wait_for_a_run_that_could_not_begin() -> None:

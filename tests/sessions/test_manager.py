@@ -625,7 +625,7 @@ def test_of_how_many_sessions_that_is_known_is_limited() -> None:
         for number in range(FORMER_SESSIONS + 1):
             session = Session(f"{number}")
             session.turns = [None]
-            await sessions._free(session)
+            await sessions._free(session, 1)
         assert len(sessions._former) == FORMER_SESSIONS
         assert len((await turn_of(sessions, "a", session_id="0")).turns) == 1
         assert len((await turn_of(sessions, "a", session_id="1")).turns) == 2

@@ -19,6 +19,7 @@ from asgi_agent.errors import (
     UnknownSession,
 )
 from asgi_agent.events import Cancelled
+from asgi_agent.logs import DELETED, Page
 from asgi_agent.runs import Runs
 from asgi_agent.sessions import KEPT_TURNS, Session
 from asgi_agent.testing import run, settle
@@ -32,6 +33,13 @@ async def parrot(turn: Turn) -> Any:
     """Says what it was asked, after what it remembers, and a second."""
     await asyncio.sleep(1)
     yield f"{turn.prompt} after {len(turn.history)}"
+
+
+async def talkative(turn: Turn) -> Any:
+    """The same, and says it at once."""
+    yield f"{turn.prompt} after "
+    await asyncio.sleep(1)
+    yield f"{len(turn.history)}"
 
 
 async def silent(turn: Turn) -> Any:
@@ -438,6 +446,53 @@ def test_beyond_the_limit_a_worker_forgets_what_another_one_uses_and_does_not_fr
     run(main())
 
 
+class Frozen:
+    """A line that is cut when its worker is about to free the session."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.append = line.append
+        line.append = self.freeze  # type: ignore[method-assign]
+
+    async def freeze(self, key: str, entries: Any, **options: Any) -> int:
+        if key == "session:s" and options.get("end") == DELETED:
+            self.line.append = self.append  # type: ignore[method-assign]
+            self.line.cut()
+        return await self.append(key, entries, **options)
+
+
+def test_a_worker_that_thaws_does_not_free_a_session_in_which_another_turn_has_begun() -> None:
+    async def main() -> None:
+        async with workers(parrot) as all_of:
+            await all_of.turn(0, "a")
+            Frozen(all_of.lines[0])
+            await asyncio.sleep(TIMEOUT + LEASE)
+            assert not all_of.lines[0].whole.is_set()
+            session = await all_of.turn(1, "b")
+            all_of.lines[0].mend()
+            await asyncio.sleep(1)
+            session = await all_of.managers[1].get_session("s")
+            assert said(session)[2:] == ["user: b", "assistant: b after 2"]
+            assert said(await all_of.managers[0].get_session("s")) == said(session)
+
+    run(main())
+
+
+def test_who_removes_a_session_does_so_though_another_turn_has_begun() -> None:
+    async def main() -> None:
+        async with workers(parrot) as all_of:
+            await all_of.turn(0, "a")
+            Frozen(all_of.lines[0])
+            removing = asyncio.create_task(all_of.managers[0].remove_session("s"))
+            await asyncio.sleep(LEASE + 1)
+            await all_of.managers[1].create_session("b", session_id="s")
+            all_of.lines[0].mend()
+            await removing
+            assert not all_of.store._runs
+
+    run(main())
+
+
 def test_what_cannot_be_freed_now_is_freed_later(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with workers(parrot) as all_of:
@@ -633,6 +688,44 @@ def test_a_repeated_request_waits_for_the_one_that_is_being_answered() -> None:
             again = await all_of.managers[1].create_session("a", key="k")
             assert now() == pytest.approx(3, abs=0.2)
             assert (await first).turns == again.turns
+
+    run(main())
+
+
+@pytest.mark.parametrize("seconds", [0.5, 5])
+def test_a_repeated_request_that_is_overtaken_by_the_first_is_the_same_turn(seconds: float) -> None:
+    """It finds nothing of the first one, which then goes on, or ends, before it does more."""
+
+    async def main() -> None:
+        async with workers(talkative) as all_of:
+            line = all_of.lines[1]
+            read = line.read
+
+            async def dawdle(key: str, after: int, limit: int = 256) -> Page:
+                line.read = read  # type: ignore[method-assign]
+                try:
+                    return await read(key, after, limit)
+                finally:
+                    await asyncio.sleep(seconds)
+
+            line.read = dawdle  # type: ignore[method-assign]
+            again = asyncio.create_task(all_of.managers[1].create_session("a", key="k"))
+            await settle()
+            first = await all_of.managers[0].create_session("a", key="k")
+            assert (await again).turns == first.turns
+            session = await all_of.end(1, first)
+            assert said(session) == ["user: a", "assistant: a after 0"]
+
+    run(main())
+
+
+def test_a_request_with_a_key_does_not_wait_for_the_turn_of_another_one() -> None:
+    async def main() -> None:
+        async with workers(parrot) as all_of:
+            await all_of.managers[0].create_session("a", session_id="s", key="k")
+            with pytest.raises(SessionBusy):
+                await all_of.managers[1].create_session("a", session_id="s", key="other")
+            assert now() == 0
 
     run(main())
 

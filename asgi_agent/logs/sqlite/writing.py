@@ -97,10 +97,10 @@ class Writing:
         end: str | None,
     ) -> int:
         run = self._get(name)
-        if end == DELETED:
-            return self._delete(name, run)
         if epoch is not None and epoch != run.epoch:
             raise Fenced(f"run {name} is owned under epoch {run.epoch}, not {epoch}")
+        if end == DELETED:
+            return self._delete(name, run)
         if run.end is not None or (at is not None and at != run.last):
             return _repeated(name, run, at, len(entries), end)
         for number, content in enumerate(entries, run.last + 1):
