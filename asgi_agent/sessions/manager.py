@@ -93,7 +93,8 @@ class SessionManager:
                 if not names.has_key or _now() >= patience:
                     raise SessionBusy(BUSY) from None
             except SessionBusy:  # since we looked, perhaps with the same request
-                if key is None or (earlier := await self._find_repeated(names)) is None:
+                earlier = await self._find_repeated(names) if names.has_key else None
+                if earlier is None:
                     raise
                 return earlier
             await asyncio.sleep(RETRY_SECONDS)
@@ -112,12 +113,12 @@ class SessionManager:
 
         Raises `SessionBusy` if nothing runs.
         """
-        await self._steering.cancel(_run_of(session) or "", reason)
+        await self._steering.cancel(session.run_id or "", reason)
 
     async def answer(self, session: Session, question_id: str, value: Any) -> None:
         """Answer what the agent has asked. Raises `UnknownQuestion` or `AlreadyAnswered`."""
         try:
-            await self._steering.answer(_run_of(session) or "", question_id, value)
+            await self._steering.answer(session.run_id or "", question_id, value)
         except UnknownQuestion:
             if question_id in session.answered:
                 raise AlreadyAnswered("This question has been answered.") from None
@@ -125,11 +126,11 @@ class SessionManager:
 
     async def questions(self, session: Session) -> list[Question | Approval | ClientTool]:
         """What still has to be answered, in the order in which it was asked."""
-        return await self._steering.questions(_run_of(session) or "")
+        return await self._steering.questions(session.run_id or "")
 
     async def send(self, session: Session, message: Any) -> None:
         """Put a message into the agent's inbox. Raises `SessionBusy` if nothing runs."""
-        await self._steering.tell(_run_of(session) or "", message)
+        await self._steering.tell(session.run_id or "", message)
 
     async def remove_session(self, session_id: str) -> None:
         """Cancel what the session is doing, and free all that is kept of it."""
@@ -225,7 +226,7 @@ class SessionManager:
         self, session: Session, names: Names, asked: Asked, has_history: bool, epoch: int
     ) -> None:
         # It may have been written before, if only the answer was lost, and nothing has begun.
-        is_written = session.status is SessionStatus.STREAMING and _run_of(session) == names.run_id
+        is_written = session.status is SessionStatus.STREAMING and session.run_id == names.run_id
         if not is_written:
             await self._book.settle(session)
             _check_idle(session, names.run_id)
@@ -254,7 +255,7 @@ class SessionManager:
         if run.ending is not None:
             await self._book.end(session, turn, run.ending)
             self._touch(session)
-        session.run = self._runs.get(_run_of(session) or "")
+        session.run = self._runs.get(session.run_id or "")
 
     # What is known here
 
@@ -281,7 +282,7 @@ class SessionManager:
         if found.seen == 0:
             return session  # somebody is about to begin it
         session = self._keep(found)
-        if _run_of(session) != run_id:
+        if session.run_id != run_id:
             await self._book.settle(session)
         return session
 
@@ -355,7 +356,7 @@ class SessionManager:
         try:
             await self._book.refresh(session)
             await self._book.settle(session)
-            run = self._runs.get(_run_of(session) or "")
+            run = self._runs.get(session.run_id or "")
             asked = [each.id for each in run.dialogue.questions] if run and not run.readers else []
             was, session.unanswered = session.unanswered, asked
             if run and asked and asked == was:
@@ -387,13 +388,8 @@ class SessionManager:
         task.add_done_callback(self._cleaning.discard)
 
 
-def _run_of(session: Session) -> str | None:
-    """The ID of the run of its latest turn."""
-    return session.turns[-1] if session.turns else None
-
-
 def _check_idle(session: Session, run_id: str) -> None:
-    if session.status is SessionStatus.STREAMING and _run_of(session) != run_id:
+    if session.status is SessionStatus.STREAMING and session.run_id != run_id:
         raise SessionBusy(BUSY)
 
 

@@ -83,6 +83,11 @@ class Session:
         return self.turns.index(run_id) + 1
 
     @property
+    def run_id(self) -> str | None:
+        """The run of the latest turn, if it is kept."""
+        return self.turns[-1] if self.turns else None
+
+    @property
     def is_active(self) -> bool:
         """Whether a turn is under way, or about to be."""
         return self.is_beginning or self.status is SessionStatus.STREAMING
