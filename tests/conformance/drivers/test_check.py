@@ -58,6 +58,7 @@ def test_a_sound_server_gives_no_finding(events: int | None) -> None:
     with Golden(events=events, interval=0.1, heartbeat=0.3).served() as url:
         record = check(f"{url}/stream", options)
     assert findings(record) == {}
+    assert only(record, "reconnect").head is not None
     passed = [each.requirement.id for each in judge(record) if each.verdict == Verdict.PASS]
     assert len(passed) >= 30
 
@@ -190,7 +191,11 @@ def test_redirects_are_followed_to_the_stream() -> None:
 
 
 @pytest.mark.parametrize(
-    "location", [b"", b"Location: ftp://a.example/\r\n", b"Location: ws:x\r\n"]
+    "location",
+    [
+        *(b"", b"Location: ftp://a.example/\r\n", b"Location: ws:x\r\n"),
+        *(b"Location: http://[\r\n", b"Location: http://a:b/\r\n"),
+    ],
 )
 def test_a_redirect_to_nowhere_is_the_answer(location: bytes) -> None:
     record, _ = checked(saying(b"HTTP/1.1 302 x\r\nContent-Length: 0\r\n" + location + b"\r\n"))
@@ -211,6 +216,43 @@ def test_redirects_in_a_circle_come_to_an_end() -> None:
     record, _ = checked(handle)
     assert len(record.all("redirect")) == 20
     assert len(record.all("get")) == 1
+
+
+def test_redirects_that_take_their_time_leave_some_for_the_stream() -> None:
+    count = iter(range(1000))
+
+    def handle(connection: socket.socket) -> None:
+        request(connection)
+        time.sleep(0.3)
+        head = b"HTTP/1.1 307 x\r\nContent-Length: 0\r\nLocation: /%d\r\n\r\n"
+        connection.sendall(head % next(count))
+
+    record, seconds = checked(handle)
+    assert only(record, "get").head is not None
+    assert seconds < 1.5
+
+
+def test_what_answers_late_is_not_watched_beyond_the_end() -> None:
+    def handle(connection: socket.socket) -> None:
+        time.sleep(0.7)
+        streams_to_all(connection)
+
+    record, seconds = checked(handle, Options(heartbeat=1.0, time_scale=0.2))
+    assert only(record, "get").end == "left"
+    assert seconds < 1.8  # 1.2 s to watch, and 0.4 s besides
+
+
+def test_a_stream_that_is_answered_once_is_what_was_seen() -> None:
+    answered = threading.Event()
+
+    def handle(connection: socket.socket) -> None:
+        if not answered.is_set():
+            answered.set()
+            saying(CLOSED, b"data: a\n\n")(connection)
+        wait(connection)
+
+    record, _ = checked(handle)
+    assert only(record, "get").head is not None
 
 
 def test_a_connection_that_is_not_kept_is_tried_once() -> None:
