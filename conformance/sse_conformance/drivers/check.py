@@ -24,6 +24,7 @@ Progress: TypeAlias = Callable[[str], None]  # is told about once in a second wh
 
 REDIRECTS = 20  # as Fetch allows
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+WATCHED = 1024 * 1024  # bytes of the stream: a hundred thousand small events tell enough
 WATCHERS = 3  # of the stream itself: what is judged by time has three samples
 ASKING = 5  # requests at the same time, besides
 LINGER = 0.05  # seconds, for what should not follow a response without a body
@@ -133,7 +134,8 @@ class _Visit:
 
     def _watch(self) -> list[Exchange]:
         seconds = min(self._patience.watch, max(self._left, self._patience.answer))
-        return [record(self._url, self._get(), seconds=seconds, stop_after=seconds)]
+        get = self._get()
+        return [record(self._url, get, seconds=seconds, stop_after=seconds, limit=WATCHED)]
 
     def _add_streams(self, watched: Sequence[Exchange]) -> None:
         get, *again = watched

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from sse_conformance.drivers.check import _Visit, check, quiet
+from sse_conformance.drivers.check import WATCHED, _Visit, check, quiet
 from sse_conformance.judge import judge
 from sse_conformance.mutants.golden import Golden
 from sse_conformance.mutants.robustness import FewAtOnce
 from sse_conformance.options import Options
 from sse_conformance.transcript import Exchange, Record
 from sse_conformance.verdict import Verdict
+from sse_conformance.wire.http1 import PIECE
 from tests.conformance.wire.servers import (
     CHUNKED,
     CLOSED,
@@ -120,6 +121,12 @@ def endless(connection: socket.socket) -> None:
         connection.sendall(b"data: " + b"x" * 65536 + b"\n\n")
 
 
+def hurried(connection: socket.socket) -> None:
+    saying(CLOSED)(connection)
+    while True:
+        connection.sendall(b"data: x\n\n")
+
+
 def slow_head(connection: socket.socket) -> None:
     request(connection)
     while True:
@@ -139,6 +146,14 @@ def test_what_would_go_on_for_ever_ends_in_time(handle: Handle) -> None:
     record, seconds = checked(handle)
     assert len(record.all("get")) == 1
     assert seconds < 4
+
+
+def test_the_smallest_events_are_judged_in_time_too() -> None:
+    record, _ = checked(hurried)
+    began = time.perf_counter()
+    assert [each for each in judge(record) if each.verdict == Verdict.ERROR] == []
+    assert len(only(record, "get").content) < WATCHED + PIECE
+    assert time.perf_counter() - began < 20
 
 
 def test_a_server_for_one_at_a_time_is_not_blamed_for_the_others() -> None:
