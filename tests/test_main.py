@@ -128,13 +128,18 @@ def test_several_workers_that_share_a_store_are_one_server(host: str, tmp_path: 
 def test_workers_end_when_their_supervisor_was_killed(tmp_path: Path) -> None:
     store = ("--store", f"sqlite:///{tmp_path / 'log.db'}", "--workers", "2")
     with command("tests.main_agents:agent", *store) as served:
+        until_told(served, "Serving agent on", 2)
         served.process.kill()
         served.process.wait(20)
-        end = time.monotonic() + 20
-        while served.output().count("Stopped\n") < 2:
-            assert time.monotonic() < end, served.output()
-            time.sleep(0.05)
+        until_told(served, "Stopped\n", 2)
         assert "The supervisor has ended" in served.output()
+
+
+def until_told(served: Served, words: str, count: int) -> None:
+    end = time.monotonic() + 20
+    while served.output().count(words) < count:
+        assert time.monotonic() < end, served.output()
+        time.sleep(0.05)
 
 
 def test_what_a_store_has_kept_is_there_after_a_restart(tmp_path: Path) -> None:

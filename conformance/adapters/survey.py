@@ -27,7 +27,6 @@ NODE_PACKAGES = (
     *("express", "hono", "@hono/node-server", "better-sse", "fastify", "@fastify/sse"),
     *("fastify-sse-v2", "express-sse"),
 )
-PORT = 8790
 EMIT = ("-m", "sse_conformance", "emit", "--fail-on", "never")
 
 
@@ -35,7 +34,7 @@ def main(names: list[str]) -> int:
     """Install, run what is named, or all, and put the reports together."""
     install()
     adapters = [path for path in found() if not names or path.stem in names]
-    reports = [report for port, path in enumerate(adapters, PORT) if (report := run(path, port))]
+    reports = [report for path in adapters if (report := run(path, free_port()))]
     matrix = SURVEY / "matrix.html"
     suite("-m", "sse_conformance", "matrix", *map(str, reports), "--html", str(matrix))
     print(f"{len(reports)} of {len(adapters)} adapters: {matrix}")  # noqa: T201
@@ -89,15 +88,24 @@ def serving(path: Path, port: int) -> Iterator[bool]:
         command = [str(PYTHON) if path.suffix == ".py" else node(), str(path)]
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
         try:
-            yield answers(port)
+            yield answers(port, process)
         finally:
             process.kill()
             process.wait()
 
 
-def answers(port: int) -> bool:
-    """Whether somebody listens there within ten seconds."""
+def free_port() -> int:
+    """A port that nobody uses now: a report shall be about the adapter, and nobody else."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def answers(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Whether the process runs, and somebody listens there within ten seconds."""
     for _ in range(200):
+        if process.poll() is not None:
+            return False
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:

@@ -3,14 +3,17 @@
 import argparse
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from . import __version__, commands
 from .baseline import BaselineError
+from .catalogue import catalogue
+from .checks.consumer import BROWSER
 from .options import Options
 from .report.report import Exit
 
+PROFILES = ("sse", "agent", "ag-ui", "openai", "universal")
 EPILOG = """exit status: 0 all that was judged is fine; 1 findings; 2 an error of the suite, or of
 its use; 3 nothing could be measured. What the verdicts mean: sse-conformance explain verdicts"""
 
@@ -97,11 +100,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--select", action="append", default=[], metavar="GLOB", help="only these ids, as FRM-*")
     add("--ignore", action="append", default=[], metavar="GLOB", help="not these ids")
     add("--level", choices=("must", "should", "may"), default="may", help="at least of this level")
-    add(
-        "--profile",
-        default="sse",
-        help="practices that come together: sse, agent, ag-ui, openai, universal",
-    )
+    add("--profile", choices=PROFILES, default="sse", help="practices that come together")
     add("--claim", action="append", default=[], help="a capability: its practices count as MUST")
     add("--of-host", action="append", default=[], metavar="ID", help="the host program's doing")
     add("--cors", metavar="ORIGIN", help="an origin that is to be allowed to read the stream")
@@ -132,6 +131,9 @@ def _add_options(command: argparse.ArgumentParser) -> None:
 
 def options_of(given: argparse.Namespace) -> Options:
     """What the drivers and checks have to know of the command line."""
+    of_host = {identifier.upper() for identifier in given.of_host}
+    _refuse_unknown("--of-host", of_host, catalogue())
+    _refuse_unknown("--claim", given.claim, claimable())
     headers: list[tuple[str, str]] = []
     for header in given.header:
         name, colon, value = header.partition(":")
@@ -144,7 +146,7 @@ def options_of(given: argparse.Namespace) -> Options:
         fast=given.fast,
         budget=given.budget,
         derandomize=given.ci,
-        of_host=frozenset(given.of_host),
+        of_host=frozenset(of_host),
         claims=frozenset(given.claim),
         profile=given.profile,
         origin=given.cors,
@@ -154,3 +156,15 @@ def options_of(given: argparse.Namespace) -> Options:
         pid=given.pid,
         own_target=given.i_own_this_target,
     )
+
+
+def claimable() -> set[str]:
+    """What `--claim` can make a difference to."""
+    return {each.capability for each in catalogue().values() if each.capability} | {BROWSER}
+
+
+def _refuse_unknown(name: str, given: Iterable[str], known: Collection[str]) -> None:
+    # What is misspelt would never be looked at, and nobody would notice.
+    for each in given:
+        if each not in known:
+            raise commands.Misused(f"{name} {each}: there is only {', '.join(sorted(known))}")

@@ -1,6 +1,7 @@
 """What a user may say about the subject, and about how it is looked at."""
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,5 +24,10 @@ class Options:
     own_target: bool = False  # we may also attack it, though it is not on this machine
 
     def __post_init__(self) -> None:
+        for name, seconds in (("heartbeat", self.heartbeat), ("time scale", self.time_scale)):
+            if not 0 < seconds < inf:
+                raise ValueError(f"a {name} is more than nothing, and finite: {seconds}")
+        if not 0 <= self.budget < inf:
+            raise ValueError(f"a budget is not negative, and finite: {self.budget}")
         if any(name.lower() == "accept-encoding" for name, _ in self.headers):
             raise ValueError("Accept-Encoding is the suite's own: it reads streams as they are")

@@ -10,7 +10,7 @@ PATIENCE = 6.0  # seconds for a client to come back
 QUIET = 1.2  # seconds in which one that may not come back would have come
 ENDLESS = 64 * 1024 * 1024  # bytes of the line that never ends
 TOLD = 300  # milliseconds: the reconnection time of the scene that measures it
-FAILING = 200  # milliseconds: the same for a server that fails
+FAILING = 700  # milliseconds: the same for a server that fails
 OTHER_STATUSES = (205, 210, 299, 404, 410, 503)
 REDIRECTS = (301, 302, 303, 307, 308)
 NAME = "…"  # an event ID beyond ASCII
@@ -149,9 +149,9 @@ SCENES: tuple[Scene, ...] = (
             stream(f"retry: {FAILING}\ndata: first\n\n".encode(), end="complete"),
             Answer(status=None),
         ),
-        visits=2,
+        visits=4,
         events=1,
-        quiet=2.5,
+        quiet=1.5,
     ),
     *(
         Scene(

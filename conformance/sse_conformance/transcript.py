@@ -5,9 +5,11 @@ again gives the same verdicts: a live server, a file and a mutant are the same t
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -114,11 +116,13 @@ class Exchange:
 
     def arrival(self, offset: int) -> float:
         """When the byte at this offset of the body came. The first byte has the offset 0."""
-        for piece in self.body:
-            if offset < len(piece.data):
-                return piece.at
-            offset -= len(piece.data)
-        return self.ended_at
+        place = bisect_right(self._ends, offset)
+        return self.body[place].at if place < len(self.body) else self.ended_at
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where each piece of the body ends: there may be ten thousands of them."""
+        return list(accumulate(len(piece.data) for piece in self.body))
 
 
 Operation: TypeAlias = dict[str, object]  # one of the emit contract: see script.py

@@ -8,7 +8,10 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -21,6 +24,9 @@ OF_HOST = {"daphne": ("--of-host", "FLO-01")}  # its `send` never waits, whateve
 UNIVERSAL = ("--profile", "universal")
 APP = "tests.clients.obedient_app:app"
 PROMPTS = ("What's the weather?", "Fail.", "Ask me.")
+AT_ONCE = 3  # most of a run is waiting, for heartbeats above all
+Judged: TypeAlias = tuple[bool, str]  # whether something does not hold, and what was said
+Run: TypeAlias = Callable[[], Judged]
 OTHER_HOSTS = {
     "granian": ("granian", "--interface", "asgi", "--no-ws"),
     "daphne": ("daphne",),
@@ -33,18 +39,29 @@ def main() -> int:
     parser.add_argument("--thorough", action="store_true")
     thorough: bool = parser.parse_args().thorough
     os.environ["CONFORMANCE_EMIT"] = "1"  # or an adapter does not start
-    print("── in this process", flush=True)
-    findings = judge("asgi", "examples.event_stream_alone:app")
-    print("\n── each dialect, for all clients at once", flush=True)
-    findings += sum(universal(*each) for prompt in PROMPTS for each in asked(prompt).items())
-    for host, command in (HOSTS | (OTHER_HOSTS if thorough else {})).items():
-        print(f"\n── under {host}", flush=True)
-        findings += emit(host, command, "30" if thorough else "5")
-        findings += check(host, command)
-        if thorough and host in HOSTS:
-            findings += converse(host, command)
-    print("\nEverything holds." if not findings else f"\n{findings} runs have findings.")
+    findings = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        begun = [(where, pool.submit(run)) for where, run in runs(thorough=thorough)]
+        for where, run in begun:
+            is_bad, told = run.result()
+            print(f"── {where}\n{told}", flush=True)
+            findings += is_bad
+    print("Everything holds." if not findings else f"{findings} runs have findings.")
     return min(findings, 1)
+
+
+def runs(*, thorough: bool) -> Iterator[tuple[str, Run]]:
+    """All runs of the suite, each with the place where it is made."""
+    yield "in this process", partial(judge, "asgi", "examples.event_stream_alone:app")
+    for prompt in PROMPTS:
+        for path, body in asked(prompt).items():
+            yield f"for all clients at once, {path}", partial(universal, path, body)
+    for host, command in (HOSTS | (OTHER_HOSTS if thorough else {})).items():
+        where = f"under {host}"
+        yield where, partial(emit, host, command, "30" if thorough else "5")
+        yield where, partial(check, host, command)
+        if thorough and host in HOSTS:
+            yield where, partial(converse, host, command)
 
 
 def asked(prompt: str) -> dict[str, Any]:
@@ -64,13 +81,13 @@ def asked(prompt: str) -> dict[str, Any]:
     }
 
 
-def universal(path: str, body: Any) -> int:
+def universal(path: str, body: Any) -> Judged:
     """What one dialect streams, by the profile that the clients of all of them can read."""
     request = ("--method", "POST", "--path", path, "--content", json.dumps(body))
     return judge("asgi", APP, *request, *UNIVERSAL, "--select", "UNI-*", "--fast")
 
 
-def emit(host: str, command: tuple[str, ...], budget: str) -> int:
+def emit(host: str, command: tuple[str, ...], budget: str) -> Judged:
     """What our event stream emits."""
     port = free_port()
     adapter = arguments(host, command, port, "with_asgi_agent:app")
@@ -80,16 +97,16 @@ def emit(host: str, command: tuple[str, ...], budget: str) -> int:
         )
 
 
-def check(host: str, command: tuple[str, ...]) -> int:
+def check(host: str, command: tuple[str, ...]) -> Judged:
     """What our application streams, at rest and to other origins."""
     port = free_port()
     with run(arguments(host, command, port, "tests.apps:assistant_app"), port) as served:
         asked = httpx.post(f"{served.url}/ask", json={"prompt": "Hello!"}).json()
         url = f"{served.url}{asked['stream_url']}"
-        return judge("check", url, "--cors", ORIGIN, "--claim", "cors", *UNIVERSAL)
+        return judge("check", url, "--cors", ORIGIN, *UNIVERSAL)
 
 
-def converse(host: str, command: tuple[str, ...]) -> int:
+def converse(host: str, command: tuple[str, ...]) -> Judged:
     """What our application says on a WebSocket. Its handshake is the host program's."""
     port = free_port()
     with run(arguments(host, command, port, "tests.apps:assistant_app"), port) as served:
@@ -102,8 +119,8 @@ def arguments(host: str, command: tuple[str, ...], port: int, app: str) -> list[
     return [sys.executable, "-m", *command, *bind, app]
 
 
-def judge(*command: str) -> int:
-    """Run the suite; 1 if it does not end well. Only then all that it has said is shown."""
+def judge(*command: str) -> Judged:
+    """Run the suite. Only if it does not end well, all that it has said is told."""
     ended = subprocess.run(
         [*COMMAND, *command, "--fail-on", "should"],
         cwd=ROOT,
@@ -115,8 +132,7 @@ def judge(*command: str) -> int:
     )
     lines = ended.stdout.strip().split("\n")
     shown = lines if ended.returncode else [lines[1], *(x for x in lines if " judged: " in x)]
-    print("\n".join(shown), flush=True)
-    return 1 if ended.returncode else 0
+    return bool(ended.returncode), "\n".join(shown) + "\n"
 
 
 if __name__ == "__main__":

@@ -54,8 +54,8 @@ class Read:
         assert [each.event in TERMINAL for each in self.events] == [False] * (len(seqs) - 1) + [
             True
         ], self.events[-3:]
-        assert self.numbers == list(range(len(self.numbers)))
-        assert 404 not in self.refusals
+        assert self.numbers == list(range(len(self.numbers))), self.numbers
+        assert 404 not in self.refusals, (self.session_id, self.refusals)
 
 
 async def ask(port: int, numbers: int, pause: float, key: str | None = None) -> str:

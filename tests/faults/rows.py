@@ -111,7 +111,7 @@ async def reading(ports: Sequence[int], sessions: Sequence[str]) -> AsyncIterato
             task.cancel()
     half = len(sessions)
     for one, other in zip(read[:half], read[half:], strict=True):
-        assert one.told == other.told
+        assert one.told == other.told, (one.told, other.told)
     del read[half:]
 
 

@@ -3,6 +3,7 @@
 https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes
 """
 
+from collections import Counter
 from itertools import pairwise
 
 from ..measure import arrivals, asked_sleep, longest_silence
@@ -73,7 +74,7 @@ def events_do_not_come_in_heaps(exchange: Exchange) -> Outcome:
     times = arrivals(exchange)
     if not is_stream(exchange) or len(times) < 4:
         return unknown(f"{came(exchange)}; {len(times)} events are too few to tell")
-    heap = max(times.count(time) for time in set(times))
+    ((_, heap),) = Counter(times).most_common(1)
     evidence = f"{heap} of {len(times)} events came in one piece"
     # It may have had them all to say at once: from outside nobody can know.
     return noted(evidence) if heap >= 3 else holds(evidence)

@@ -24,6 +24,7 @@ Progress: TypeAlias = Callable[[str], None]  # is told about once in a second wh
 
 REDIRECTS = 20  # as Fetch allows
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+WATCHED = 1024 * 1024  # bytes of the stream: a hundred thousand small events tell enough
 WATCHERS = 3  # of the stream itself: what is judged by time has three samples
 ASKING = 5  # requests at the same time, besides
 LINGER = 0.05  # seconds, for what should not follow a response without a body
@@ -78,18 +79,20 @@ class _Visit:
 
     def arrive(self) -> None:
         """Find out where the stream is, and look at it if anybody answers."""
-        first = self._first()
+        wakes = 2 * self._patience.answer  # an application may have to wake up
+        first = self._first(wakes)
         for _ in range(REDIRECTS):
             target = _redirected(self._url, first)
-            if target is None or self._left <= 0:
+            if target is None or self._left < wakes:
                 break
             self.record.add("redirect", first)
             self._url = target
-            first = self._first()
+            # There has to be some time to look at the stream itself.
+            first = self._first(min(wakes, self._left - self._patience.answer))
         if first.head is None:
             self.record.add("get", first)
             return
-        self._look_around()
+        self._look_around(first)
         self._look_back()
         # So many connections are opened to nobody who has not agreed to it.
         if self._options.load and (self._options.own_target or place_of(self._url).is_loopback):
@@ -99,22 +102,23 @@ class _Visit:
     def _left(self) -> float:
         return self._end - perf_counter()
 
-    def _first(self) -> Exchange:
+    def _first(self, seconds: float) -> Exchange:
         self._progress(f"asking {self._url}")
-        seconds = 2 * self._patience.answer  # an application may have to wake up
         return record(self._url, self._get(), seconds=seconds, stop_after=has_head)
 
     def _get(self, last_event_id: str | None = None) -> Request:
         fields = [] if last_event_id is None else [("Last-Event-ID", last_event_id)]
         return asked(self._url, self._options, fields)
 
-    def _look_around(self) -> None:
+    def _look_around(self, first: Exchange) -> None:
         todo = list(errands(self._url, self._options))
         with ThreadPoolExecutor(WATCHERS + ASKING) as pool:
             watching = [pool.submit(self._watch) for _ in range(WATCHERS)]
             asking = [pool.submit(self._send, errand) for errand in todo]
             self._tell([*watching, *asking])
-        self._add_streams([exchange for each in watching for exchange in each.result()])
+        watched = [exchange for each in watching for exchange in each.result()]
+        answered = [each for each in watched if each.head is not None]
+        self._add_streams(answered or [first])  # it may have no time for so many
         for errand, answers in zip(todo, asking, strict=True):
             for exchange in answers.result():
                 self.record.add(errand.name, exchange)
@@ -129,15 +133,15 @@ class _Visit:
             self._progress(f"{done} of {len(futures)} exchanges; {left:.0f} s at most are left")
 
     def _watch(self) -> list[Exchange]:
-        seconds = self._patience.watch
-        return [record(self._url, self._get(), seconds=seconds, stop_after=seconds)]
+        seconds = min(self._patience.watch, max(self._left, self._patience.answer))
+        get = self._get()
+        return [record(self._url, get, seconds=seconds, stop_after=seconds, limit=WATCHED)]
 
     def _add_streams(self, watched: Sequence[Exchange]) -> None:
-        get, *again = sorted(watched, key=lambda each: each.head is None)
+        get, *again = watched
         self.record.add("get", get)
         for exchange in again:
-            if exchange.head is not None:  # or it has no time for so many
-                self.record.add("get_again", exchange)
+            self.record.add("get_again", exchange)
 
     def _send(self, errand: Errand) -> list[Exchange]:
         """What came of it: one exchange with an answer, or two without; none if we cannot tell."""
@@ -155,10 +159,13 @@ class _Visit:
         """None if there is no time for it: what gets less time than others cannot be compared."""
         if self._left < self._patience.answer:
             return None
+        return self._ask(errand, self._patience.answer)
+
+    def _ask(self, errand: Errand, seconds: float) -> Exchange:
         return record(
             self._url,
             errand.request,
-            seconds=self._patience.answer,
+            seconds=seconds,
             stop_after=errand.stop_after,
             linger=LINGER * self._options.time_scale if errand.may_be_empty else 0.0,
             half_close=errand.half_close,
@@ -168,12 +175,14 @@ class _Visit:
         """Do what a client does that has read the stream."""
         get = next(item for item in self.record.all("get") if isinstance(item, Exchange))
         identifier = get.stream.last_event_id
-        if identifier:
+        # It is only judged where it is answered, and so it may have less time than others.
+        seconds = min(self._patience.answer, self._left)
+        if identifier and seconds > 0:
             request = self._get(identifier)
-            again = self._try(
-                Errand(name="", request=request, stop_after=has_head, may_be_empty=True)
+            again = self._ask(
+                Errand(name="", request=request, stop_after=has_head, may_be_empty=True), seconds
             )
-            if again is not None:
+            if again.head is not None:
                 self.record.add("reconnect", again)
         if get.end == "complete" and get.ended_at + self._patience.answer < self._left:
             self._keep_alive(get.ended_at + self._patience.answer)
@@ -188,8 +197,9 @@ class _Visit:
                 return
             first = _ask_on(connection, request, seconds)
             self.record.add("kept_alive", first)
-            if first.end == "complete":
-                self.record.add("kept_alive", _ask_on(connection, request, seconds, has_head))
+            answer = self._patience.answer
+            if first.end == "complete" and self._left >= answer:
+                self.record.add("kept_alive", _ask_on(connection, request, answer, has_head))
 
     def _crowd(self) -> None:
         """Open many streams, keep them open, and ask for one more."""
@@ -229,8 +239,8 @@ def _redirected(url: str, exchange: Exchange) -> str | None:
     head = exchange.head
     if head is None or head.status not in REDIRECT_STATUSES:
         return None
-    target = urljoin(url, head.value("location") or "")
     try:
+        target = urljoin(url, head.value("location") or "")
         place = place_of(target)
     except ValueError:
         return None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from ..checks.consumer import BROWSER
 from ..options import Options
 from ..transcript import Record, Request, Subject
 from ..wire.place import place_of
@@ -22,7 +23,6 @@ from .staging import play_all
 
 TOTAL = 240.0  # seconds that all of it may take
 ARRIVAL = 600.0  # seconds for somebody to open the page
-BROWSER = "browser"  # among the claims of a subject: it is one
 
 
 def client(

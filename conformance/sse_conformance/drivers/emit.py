@@ -6,11 +6,13 @@ It drives only what is on this machine, unless the user says that the server is 
 import json
 from collections.abc import Collection
 from dataclasses import replace
+from time import perf_counter
 
 from ..checks.emissions import PER_EMISSION
 from ..checks.seen import is_stream
 from ..emission import Emission
 from ..examples import PLAIN
+from ..measure import HELD_SECONDS
 from ..options import Options
 from ..script import Capabilities, Form, capabilities_of, request_for
 from ..transcript import Emitted, Exchange, Operations, Record, Request, Subject
@@ -24,6 +26,7 @@ from .producing import Producer
 
 FORMS: tuple[Form, ...] = ("POST", "GET")
 ANSWER_SECONDS = 5.0
+LONGEST = 90.0  # seconds, and those for examples: then nothing more is begun
 FAST_BUDGET = 5.0  # seconds, of generated examples
 
 
@@ -47,6 +50,9 @@ def emit(
     producer = _meet(url, options, recorded)
     if producer is None:
         return recorded
+    held = HELD_SECONDS if options.slow else 0.0
+    seconds = producer.patience(LONGEST + held) + _budget(options)
+    producer = replace(producer, until=perf_counter() + seconds)
     # What it says that it can do, it has to do well.
     claims = replace(options, claims=options.claims | producer.about.capabilities)
     recorded.subject = replace(recorded.subject, options=claims)
@@ -132,14 +138,18 @@ def _search(
         emit=line.emit,
         able=producer.about.capabilities,
         is_json=producer.about.data == "json",
+        until=producer.until,
         derandomize=options.derandomize,
         only=only,
     )
-    budget = min(options.budget, FAST_BUDGET) if options.fast else options.budget
-    search.look_for_all(budget, progress)
+    search.look_for_all(_budget(options), progress)
     line.close()
     for emitted in search.kept:
         recorded.add("emitted", emitted)
+
+
+def _budget(options: Options) -> float:
+    return min(options.budget, FAST_BUDGET) if options.fast else options.budget
 
 
 class Line:

@@ -54,6 +54,8 @@ def record_quietly(
 ) -> None:
     """Record all that needs an otherwise idle producer; `before` is told what comes next."""
     for plan in QUIET_PLANS:
+        if producer.is_late:
+            return
         if producer.can(*plan.needs) and plan.is_wanted(producer.options):
             before(plan.record.__name__.removeprefix("record_").replace("_", " "))
             with suppress(OSError):  # there is no connection any more: less is recorded

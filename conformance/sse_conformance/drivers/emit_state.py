@@ -133,6 +133,8 @@ def record_failures(producer: Producer, record: Record) -> None:
 def record_bad_inputs(producer: Producer, record: Record) -> None:
     """Add "bad_input": what is no script at all."""
     for content in BAD_INPUTS:
+        if producer.is_late:
+            return
         if producer.form == "GET" and not 0 < len(content) <= LONGEST_IN_URL:
             continue
         request = _raw(producer, content)

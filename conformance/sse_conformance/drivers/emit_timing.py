@@ -72,7 +72,7 @@ def record_floods(producer: Producer, record: Record) -> None:
     for _ in range(SAMPLES):
         emitted = _flooded(producer, stall)
         record.add("flood", emitted)
-        if longest_pause(emitted) >= 0.8 * stall:
+        if longest_pause(emitted) >= 0.8 * stall or producer.is_late:
             return
 
 

@@ -7,6 +7,7 @@ is kept is judged again, with all the rest, when the record is.
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from time import perf_counter
 from typing import TypeAlias
 
@@ -50,6 +51,7 @@ class Search:
     able: frozenset[str]  # the producer's capabilities
     is_json: bool = False
     derandomize: bool = False
+    until: float = inf  # on the clock of `perf_counter`: however many scripts are left
     most: int = MOST
     examples: bool = True  # begin with the scripts that somebody thought of
     only: Collection[str] | None = None  # the requirements to look at; None: all
@@ -68,7 +70,7 @@ class Search:
             left = began + seconds - perf_counter()
             self.look_for(requirement, max(left, 0.0) / (len(order) - place))
             tell(f"{requirement}: {self.tried} scripts")
-            if self.is_lost or perf_counter() > began + 2 * seconds + SHRINKING:
+            if self.is_over or perf_counter() > began + 2 * seconds + SHRINKING:
                 return
 
     def look_for(self, requirement: str, seconds: float) -> None:
@@ -84,6 +86,11 @@ class Search:
             smallest = min(attempt.found, key=lambda emitted: len(text_of(emitted.script)))
             again = [self.emit(smallest.script) for _ in range(SAMPLES)]
             self.kept += [each for each in (smallest, *again) if each is not None]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nobody to ask, or no time for it."""
+        return self.is_lost or perf_counter() > self.until
 
     def can(self, script: Operations) -> bool:
         """Whether the producer says that it can do all that the script says."""
@@ -145,7 +152,7 @@ class _Attempt:
         # Hypothesis tries the same script again, and expects the same.
         text = text_of(script)
         if text not in self._is_found:
-            if perf_counter() > self._until or self._search.is_lost:
+            if perf_counter() > self._until or self._search.is_over:
                 raise _Over
             self._is_found[text] = self._is_usable(script) and self._finds(script)
             if self._is_found[text] and len(self.found) == 1:
@@ -155,7 +162,7 @@ class _Attempt:
     def _is_usable(self, script: Operations) -> bool:
         # What has been found before under another name would only be found again.
         is_new = traits_of(script).isdisjoint(self._search.broken - {self._requirement})
-        return is_new and self._search.can(script) and not self._search.is_lost
+        return is_new and self._search.can(script) and not self._search.is_over
 
     def _finds(self, script: Operations) -> bool:
         self._search.tried += 1

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from ..corpus import corpus
 from ..transcript import Reading, Request
 from ..wire.stage import Reply
-from .reading import ContractError, reading_of
+from .reading import reading_of
 
 
 class Listing:
@@ -42,7 +42,7 @@ class Listing:
                 reading_of(case.id, "whole", case.expected, json.dumps(each).encode())
                 for case, each in zip(cases, results, strict=True)
             ]
-        except (ContractError, ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             return Reply(400, "text/plain", str(error).encode("utf-8", "replace"))
         self.is_complete.set()
         return Reply(202)

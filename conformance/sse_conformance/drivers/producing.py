@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from math import inf
+from time import perf_counter
 from typing import TypeAlias, TypeVar
 
 from ..options import Options
@@ -25,6 +27,7 @@ class Producer:
     options: Options
     about: Capabilities
     form: Form = "POST"  # how it takes a script
+    until: float = inf  # on the clock of `perf_counter`: then nothing more is begun
 
     def can(self, *capabilities: str) -> bool:
         """Whether it has all of these capabilities."""
@@ -34,6 +37,11 @@ class Producer:
     def fields(self) -> Fields:
         """What the user wants in each request."""
         return self.options.headers
+
+    @property
+    def is_late(self) -> bool:
+        """Whether all that was done so far has taken too long: some end no stream, ever."""
+        return perf_counter() > self.until
 
     def patience(self, seconds: float) -> float:
         """These seconds, as the user would have them."""

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from ..transcript import Exchange
 from ..wire.http1 import record
-from ..wire.place import ask
+from ..wire.place import ask, place_of
 from ..wire.playing import Run
 
 SECONDS = 5.0  # for an answer of the service
@@ -36,7 +36,7 @@ class Service:
         try:
             told = json.loads(exchange.content)
             self._capabilities = frozenset(map(str, told["capabilities"]))
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             pass  # to say nothing of it is allowed
 
     async def open(self, run: Run, types: Sequence[str]) -> str:
@@ -54,7 +54,7 @@ class Service:
         location = exchange.head.value("Location") if exchange.head else None
         if location is None:
             raise ConnectionError("the service gives no Location for the stream")
-        stream = urljoin(self._url, location)
+        stream = self._resolved(location)
         if "event-type-listeners" in self._capabilities:
             for kind in types:
                 if kind != "message":
@@ -65,6 +65,17 @@ class Service:
     async def close(self, stream: str) -> None:
         """Have it closed."""
         await self._ask("DELETE", stream)
+
+    def _resolved(self, location: str) -> str:
+        """Where the stream is: at the service, or at least on this machine."""
+        try:
+            stream = urljoin(self._url, location)
+            place = place_of(stream)
+        except ValueError as error:
+            raise ConnectionError(f"the service's Location is none: {error}") from None
+        if not (place.is_loopback or place.authority == place_of(self._url).authority):
+            raise ConnectionError(f"the service's Location is on another machine: {stream}")
+        return stream
 
     async def _ask(self, method: str, url: str, content: object = None) -> Exchange:
         request = ask(

@@ -103,6 +103,10 @@ async def _watch(run: Run, client: Client, stream: str, scale: float) -> None:
     if scene.close != "never":
         await client.close(stream)
         run.closed_at = run.now
+    begun = -1
+    while begun < run.begun < scene.visits:  # each visit has its own patience: machines are busy
+        begun = run.begun
+        await run.until(partial(_has_come_again, run, begun), patience)
     await run.until(
         lambda: (
             run.begun >= scene.visits
@@ -112,6 +116,10 @@ async def _watch(run: Run, client: Client, stream: str, scale: float) -> None:
         patience,
     )
     await asyncio.sleep(scene.quiet * scale)
+
+
+def _has_come_again(run: Run, begun: int) -> bool:
+    return run.begun > begun
 
 
 async def _closed(client: Client, stream: str) -> str:

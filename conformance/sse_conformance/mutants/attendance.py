@@ -136,7 +136,7 @@ class _Client:
         self._listen(answer, content, sent)
         if self._scene.close == "ended":
             self._closed_at = self._now + SWIFT
-        self._now += self._delay / 2 if habits.hurries else self._delay
+        self._now += self._delay / 10 if habits.hurries else self._delay
         return True
 
     def _listen(self, answer: Answer, content: bytes, sent: tuple[float, ...]) -> None:

@@ -9,7 +9,7 @@ from .registry import mutant
 
 HABITS = {
     "minds_the_charset": ("CON-01", "decodes as the charset of the Content-Type says"),
-    "hurries": ("CON-11", "comes back in half of the reconnection time"),
+    "hurries": ("CON-11", "comes back in a tenth of the reconnection time"),
     "reads_anything": ("CON-14", "reads any body, and comes back"),
     "returns_after_204": ("CON-15", "comes back after 204"),
     "keeps_buffers": ("CON-16", "keeps what was unfinished"),

@@ -61,7 +61,14 @@ def _finding(result: Result, report: Report, color: bool) -> Iterator[str]:
 
 
 def _indented(text: str) -> str:
-    return text.replace("\n", f"\n{'':15}")
+    return _visible(text).replace("\n", f"\n{'':15}")
+
+
+def _visible(text: str) -> str:
+    """What others have written, with nothing in it that a terminal would obey."""
+    return "".join(
+        each if each == "\n" or each.isprintable() else f"\\u{ord(each):04x}" for each in text
+    )
 
 
 def _last(report: Report) -> Iterator[str]:
@@ -72,7 +79,7 @@ def _last(report: Report) -> Iterator[str]:
         yield "Nothing could be measured, and so nothing is fine."
     reasons = Counter(_reasons(report.results))
     for reason, count in reasons.most_common(5):
-        yield f"    skipped {count}: {reason}"
+        yield f"    skipped {count}: {_visible(reason)}"
 
 
 def _reasons(results: Iterable[Result]) -> Iterator[str]:

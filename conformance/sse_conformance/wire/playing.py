@@ -67,7 +67,7 @@ class Run:
         try:
             told = json.loads(content)
             place = int(number)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         if len(self.told) < MOST_TOLD:
             happening = _happening(told)

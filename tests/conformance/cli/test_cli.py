@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from sse_conformance import commands
+from sse_conformance import cli, commands
 from sse_conformance.__main__ import main as command
 from sse_conformance.catalogue import catalogue
 from sse_conformance.cli import main
@@ -160,6 +160,11 @@ def test_a_client_is_a_program_or_a_service_or_a_browser(
         ["asgi", "no_such_module:app"],
         ["check", "http://127.0.0.1/", "--header", "Accept-Encoding: gzip"],
         ["emit", "http://example.com/emit"],
+        ["check", "http://127.0.0.1/", "--claim", "resmue"],
+        ["check", "http://127.0.0.1/", "--of-host", "FLO-99"],
+        ["check", "http://127.0.0.1/", "--time-scale", "0"],
+        ["check", "http://127.0.0.1/", "--heartbeat", "nan"],
+        ["emit", "http://127.0.0.1/", "--budget", "inf"],
     ],
 )
 def test_what_makes_no_sense_is_an_error_of_one_line(
@@ -194,10 +199,20 @@ def test_without_the_extra_it_is_told_what_to_install() -> None:
     assert told.stderr.startswith("sse-conformance: h11 is missing: pip install")
 
 
-def test_what_is_not_understood_is_told_with_the_usage() -> None:
+@pytest.mark.parametrize(
+    "arguments", [["frobnicate"], ["check", "http://127.0.0.1/", "--profile", "agnet"]]
+)
+def test_what_is_not_understood_is_told_with_the_usage(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as exited:
-        main(["frobnicate"])
+        main(arguments)
     assert exited.value.code == Exit.ERROR
+
+
+def test_what_is_claimed_and_what_is_the_hosts_is_known_to_the_checks() -> None:
+    arguments = ["check", "http://127.0.0.1/", "--claim", "resume", "--of-host", "flo-01"]
+    options = cli.options_of(cli._parser().parse_args(arguments))
+    assert options.claims == {"resume"}
+    assert options.of_host == {"FLO-01"}
 
 
 def test_the_headers_of_the_command_line_are_sent(served: ExitStack, tmp_path: Path) -> None:

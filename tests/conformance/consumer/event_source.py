@@ -50,7 +50,7 @@ class EventSource:
             if self._habits.hammers and self._failures:
                 await asyncio.sleep(SWIFT)
             else:
-                hurry = 0.5 if self._habits.hurries else 1
+                hurry = 0.1 if self._habits.hurries else 1
                 await asyncio.sleep(self._delay * hurry * 2 ** max(self._failures - 1, 0))
 
     async def _open(self, url: str) -> bool:

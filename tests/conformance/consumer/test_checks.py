@@ -458,7 +458,7 @@ def test_an_endless_line_that_a_program_takes_is_found(good: Record) -> None:
 def test_times_that_do_not_grow_are_noted(good: Record) -> None:
     backoff = scenarios(good)["backoff"]
     visits = tuple(
-        replace(visit, at=number * 0.2, ended_at=number * 0.2)
+        replace(visit, at=number * 0.7, ended_at=number * 0.7)
         for number, visit in enumerate(backoff.visits)
     )
 

@@ -100,6 +100,19 @@ def test_an_error_ends_the_cuts_of_its_stream() -> None:
 
 
 @pytest.mark.usefixtures("few")
+def test_an_error_may_be_no_text_that_could_be_written(tmp_path: Path) -> None:
+    record = client(python(r'for line in sys.stdin: answer(error="\ud800!")'))
+
+    record.save(tmp_path / "record.jsonl")
+    assert {each.note for each in readings(load(tmp_path / "record.jsonl"))} == {"?!"}
+
+
+def test_brackets_without_end_are_no_answer() -> None:
+    with pytest.raises(ContractError):
+        client(python('print("[" * 100_000, flush=True)'))
+
+
+@pytest.mark.usefixtures("few")
 def test_a_program_that_ends_is_started_again() -> None:
     program = """
 for line in sys.stdin:

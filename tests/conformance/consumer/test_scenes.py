@@ -1,6 +1,7 @@
 """The scenes, played over real connections to the small EventSource."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -95,3 +96,15 @@ def test_a_bad_habit_is_found_and_nothing_else(
     found = findings(changed(read_well, "scenario", [*tried.values(), *others]))
 
     assert list(found) == [HABITS[habit][0]], found
+
+
+def test_each_visit_has_a_patience_of_its_own() -> None:
+    async def play() -> Scenario:
+        client = InProcess()
+        scene = replace(ALL["reconnection-time"], patience=0.6)  # five visits, each after 0.3 s
+        async with Stage() as stage:
+            scenario = await play_scene(stage, client, scene, 1.0)
+            await client.end()
+        return scenario
+
+    assert len(asyncio.run(play()).visits) == 5

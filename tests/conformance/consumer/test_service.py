@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ from sse_conformance.drivers.staging import play_scene, read_case
 from sse_conformance.judge import judge
 from sse_conformance.options import Options
 from sse_conformance.scenes import SCENES
-from sse_conformance.transcript import Reading, Record, Request
+from sse_conformance.transcript import Exchange, Reading, Record, Request, Scenario
 from sse_conformance.wire.http1 import record
 from sse_conformance.wire.playing import Run
 from sse_conformance.wire.stage import Reply, Stage
@@ -79,7 +80,9 @@ def test_a_service_is_told_which_types_to_listen_for_if_it_wants_to_know() -> No
     ]
 
 
-@pytest.mark.parametrize("status", [b"", b"no json", b"[]", b"{}", b'{"capabilities": null}'])
+@pytest.mark.parametrize(
+    "status", [b"", b"no json", b"[" * 100_000, b"[]", b"{}", b'{"capabilities": null}']
+)
 def test_a_service_need_not_say_what_it_can_do(status: bytes) -> None:
     async def run() -> None:
         async def pages(request: Request) -> Reply:
@@ -104,6 +107,29 @@ def test_a_service_that_opens_nothing_is_not_judged() -> None:
 
     assert recorded.all("reading") == ()
     assert {each.verdict.value for each in judge(recorded)} == {"skip"}
+
+
+@pytest.mark.parametrize("location", ["mailto:x", "http://[", "http://service.example/1"])
+def test_a_service_sends_nobody_elsewhere(location: str) -> None:
+    async def run() -> Scenario:
+        async def pages(request: Request) -> Reply:
+            return Reply(200)
+
+        class Elsewhere(Service):
+            async def _ask(self, method: str, url: str, content: object = None) -> Exchange:
+                assert url == stage.url
+                exchange = await super()._ask(method, url, content)
+                assert exchange.head is not None
+                fields = ((b"Location", location.encode()),)
+                return replace(exchange, head=replace(exchange.head, fields=fields))
+
+        async with Stage(pages) as stage:
+            return await play_scene(stage, Elsewhere(stage.url), CLOSE_OPEN, 0.1)
+
+    scenario = asyncio.run(run())
+
+    assert scenario.visits == ()
+    assert "the service's Location is" in scenario.note
 
 
 def test_a_service_that_cannot_close_is_not_blamed_for_its_client() -> None:

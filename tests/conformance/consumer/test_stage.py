@@ -198,6 +198,7 @@ def test_what_is_told_is_kept_in_the_order_of_its_numbers() -> None:
         assert run.hear("4", b"[]")
         assert run.is_gapless
         assert not run.hear("6", b"{")
+        assert not run.hear("7", b"[" * 100_000)
         assert run.events == run.heard[:2]
 
     told = [{**each, "at": 0.0} for each in on_stage(work, FIRST).heard]

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from sse_conformance.drivers.check import _Visit, check, quiet
+from sse_conformance.drivers.check import WATCHED, _Visit, check, quiet
 from sse_conformance.judge import judge
 from sse_conformance.mutants.golden import Golden
 from sse_conformance.mutants.robustness import FewAtOnce
 from sse_conformance.options import Options
 from sse_conformance.transcript import Exchange, Record
 from sse_conformance.verdict import Verdict
+from sse_conformance.wire.http1 import PIECE
 from tests.conformance.wire.servers import (
     CHUNKED,
     CLOSED,
@@ -58,6 +59,7 @@ def test_a_sound_server_gives_no_finding(events: int | None) -> None:
     with Golden(events=events, interval=0.1, heartbeat=0.3).served() as url:
         record = check(f"{url}/stream", options)
     assert findings(record) == {}
+    assert only(record, "reconnect").head is not None
     passed = [each.requirement.id for each in judge(record) if each.verdict == Verdict.PASS]
     assert len(passed) >= 30
 
@@ -119,6 +121,12 @@ def endless(connection: socket.socket) -> None:
         connection.sendall(b"data: " + b"x" * 65536 + b"\n\n")
 
 
+def hurried(connection: socket.socket) -> None:
+    saying(CLOSED)(connection)
+    while True:
+        connection.sendall(b"data: x\n\n")
+
+
 def slow_head(connection: socket.socket) -> None:
     request(connection)
     while True:
@@ -138,6 +146,14 @@ def test_what_would_go_on_for_ever_ends_in_time(handle: Handle) -> None:
     record, seconds = checked(handle)
     assert len(record.all("get")) == 1
     assert seconds < 4
+
+
+def test_the_smallest_events_are_judged_in_time_too() -> None:
+    record, _ = checked(hurried)
+    began = time.perf_counter()
+    assert [each for each in judge(record) if each.verdict == Verdict.ERROR] == []
+    assert len(only(record, "get").content) < WATCHED + PIECE
+    assert time.perf_counter() - began < 20
 
 
 def test_a_server_for_one_at_a_time_is_not_blamed_for_the_others() -> None:
@@ -190,7 +206,11 @@ def test_redirects_are_followed_to_the_stream() -> None:
 
 
 @pytest.mark.parametrize(
-    "location", [b"", b"Location: ftp://a.example/\r\n", b"Location: ws:x\r\n"]
+    "location",
+    [
+        *(b"", b"Location: ftp://a.example/\r\n", b"Location: ws:x\r\n"),
+        *(b"Location: http://[\r\n", b"Location: http://a:b/\r\n"),
+    ],
 )
 def test_a_redirect_to_nowhere_is_the_answer(location: bytes) -> None:
     record, _ = checked(saying(b"HTTP/1.1 302 x\r\nContent-Length: 0\r\n" + location + b"\r\n"))
@@ -211,6 +231,43 @@ def test_redirects_in_a_circle_come_to_an_end() -> None:
     record, _ = checked(handle)
     assert len(record.all("redirect")) == 20
     assert len(record.all("get")) == 1
+
+
+def test_redirects_that_take_their_time_leave_some_for_the_stream() -> None:
+    count = iter(range(1000))
+
+    def handle(connection: socket.socket) -> None:
+        request(connection)
+        time.sleep(0.3)
+        head = b"HTTP/1.1 307 x\r\nContent-Length: 0\r\nLocation: /%d\r\n\r\n"
+        connection.sendall(head % next(count))
+
+    record, seconds = checked(handle)
+    assert only(record, "get").head is not None
+    assert seconds < 1.5
+
+
+def test_what_answers_late_is_not_watched_beyond_the_end() -> None:
+    def handle(connection: socket.socket) -> None:
+        time.sleep(0.7)
+        streams_to_all(connection)
+
+    record, seconds = checked(handle, Options(heartbeat=1.0, time_scale=0.2))
+    assert only(record, "get").end == "left"
+    assert seconds < 1.8  # 1.2 s to watch, and 0.4 s besides
+
+
+def test_a_stream_that_is_answered_once_is_what_was_seen() -> None:
+    answered = threading.Event()
+
+    def handle(connection: socket.socket) -> None:
+        if not answered.is_set():
+            answered.set()
+            saying(CLOSED, b"data: a\n\n")(connection)
+        wait(connection)
+
+    record, _ = checked(handle)
+    assert only(record, "get").head is not None
 
 
 def test_a_connection_that_is_not_kept_is_tried_once() -> None:

@@ -1,16 +1,19 @@
 """The emit driver, and producers of all kinds."""
 
+import asyncio
 import json
 import re
 import socket
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import AsyncGenerator, Generator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from sse_conformance.drivers import emit as module
 from sse_conformance.drivers.emit import Line, again, emit
 from sse_conformance.drivers.producing import Producer
 from sse_conformance.examples import PLAIN
@@ -18,7 +21,7 @@ from sse_conformance.judge import judge
 from sse_conformance.mutants.encoders import ForgedById, Overtakes
 from sse_conformance.mutants.golden import Golden
 from sse_conformance.mutants.http import Asked, Fields, Refused, Wire
-from sse_conformance.mutants.script import Op, fault
+from sse_conformance.mutants.script import Op, Script, fault
 from sse_conformance.options import Options
 from sse_conformance.script import Capabilities, text_of
 from sse_conformance.transcript import Emitted, Exchange, Operations, Record
@@ -241,3 +244,23 @@ def test_the_time_that_a_script_sleeps_is_no_delay() -> None:
         line.close()
     assert emitted is not None
     assert emitted.exchange.end == "complete"
+
+
+class Endless(Golden):
+    """Ends no stream."""
+
+    async def work(self, script: Script) -> AsyncGenerator[bytes, None]:
+        async for block in super().work(script):
+            yield block
+        while True:
+            await asyncio.sleep(0.05)
+            yield b":\n\n"
+
+
+def test_a_producer_that_ends_nothing_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST", 10.0)
+    with Endless().served() as url:
+        began = time.perf_counter()
+        recorded = emit(f"{url}/emit", replace(OPTIONS, time_scale=0.1))
+        assert time.perf_counter() - began < 12
+    assert {entry.name for entry in recorded} >= {"capabilities", "early"}

@@ -1,5 +1,7 @@
 """The exit status, the first screen, and what is kept of the evidence."""
 
+from dataclasses import replace
+
 import pytest
 
 from sse_conformance.baseline import Deviation
@@ -55,6 +57,15 @@ def test_the_first_screen_tells_that_nothing_was_measured() -> None:
     assert told not in lines_of_report(report([PASS]))
 
 
+def test_what_a_server_says_tells_a_terminal_nothing() -> None:
+    hostile = "text/\x1b[31mplain\r\x9b2J\x07\ud800…"
+    findings = [replace(FAIL, evidence=hostile), replace(SKIP, evidence=hostile)]
+    told = "\n".join(lines_of_report(report(findings)))
+    shown = "text/\\u001b[31mplain\\u000d\\u009b2J\\u0007\\ud800…"
+    assert told.count(shown) == 2
+    assert all(each == "\n" or each.isprintable() for each in told)
+
+
 def test_the_first_screen_has_a_line_for_each_group_and_then_the_findings() -> None:
     lines = list(
         lines_of_report(
@@ -71,7 +82,7 @@ def test_the_first_screen_has_a_line_for_each_group_and_then_the_findings() -> N
     ]
     assert lines[9:14] == [
         "FRM-08 MUST fail  What FRM-08 asks for",
-        "    seen       byte 9\n               of event 1: \x07",
+        "    seen       byte 9\n               of event 1: \\u0007",
         "    clause     WHATWG HTML 9.2.6",
         "    reproduce  curl -N 'http://x/'",
         "    explain    sse-conformance explain FRM-08",
