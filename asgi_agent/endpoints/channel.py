@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any
 
-from ..asgi import WebSocket, silence
+from ..asgi import WebSocket
 from ..dialects.exchange import (
     Abort,
     Action,
@@ -17,7 +17,7 @@ from ..dialects.exchange import (
     StartTurn,
 )
 from ..errors import BadRequest, ClientDisconnected, LogError, TooManyRuns, UnknownSession
-from .conversation import RESTARTING
+from .connection import Connection
 from .exchange import FAILED, Exchanges, Telling
 from .service import Service
 
@@ -46,35 +46,23 @@ class Channel:
         self._responses: dict[str, asyncio.Task[None]] = {}
         self._tellings: dict[str, Telling] = {}
         self._cancelled: set[str] = set()  # the keys of turns to be cancelled once they have begun
-        self._heard: Callable[[], None] = lambda: None
+        self._connection = Connection(socket, service.config.ping_seconds)
 
     async def serve(self) -> None:
         """Accept the connection, and serve it until either side ends it."""
-        with suppress(ClientDisconnected):
-            await self._socket.accept()
-            await self._exchange()
-
-    async def _exchange(self) -> None:
-        work = (self._listen, self._ping, self._end_with_server)
-        tasks = [asyncio.create_task(each()) for each in work]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            tasks += self._responses.values()
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            await self._socket.close()
-        for task in tasks:
-            with suppress(asyncio.CancelledError, ClientDisconnected):
-                task.result()  # raises what should not have happened
+        await self._connection.serve(
+            self._listen,
+            partial(self._connection.ping, self._dialect.ping),
+            self._end_with_server,
+            others=self._responses.values,
+        )
 
     async def _listen(self) -> None:
         while True:
             try:
                 key, action = self._parse(await self._socket.receive())
             except BadRequest as error:
-                await self._send(self._dialect.refuse(None, error))
+                await self._connection.send(self._dialect.refuse(None, error))
             else:
                 await self._begin(key, action)
 
@@ -89,9 +77,11 @@ class Channel:
             return
         await self._finish(key)
         if key in self._responses:
-            await self._send(self._dialect.refuse(key, "This request is being answered."))
+            await self._connection.send(
+                self._dialect.refuse(key, "This request is being answered.")
+            )
         elif len(self._responses) >= RESPONSES_AT_ONCE:
-            await self._send(self._dialect.refuse(key, "Too many requests at once."))
+            await self._connection.send(self._dialect.refuse(key, "Too many requests at once."))
         else:
             task = asyncio.create_task(self._respond(key, action))
             self._responses[key] = task
@@ -154,9 +144,9 @@ class Channel:
                 await self._exchanges.cancel(action)
             case RemoveSession(session_id, content):
                 await self._service.sessions.remove_session(session_id)
-                await self._send(str(content))
+                await self._connection.send(str(content))
             case reply:
-                await self._send(str(reply.content))
+                await self._connection.send(str(reply.content))
 
     async def _tell(self, key: str, telling: Telling) -> None:
         self._tellings[key] = telling
@@ -173,7 +163,7 @@ class Channel:
         telling = self._tellings.get(key)
         try:
             if telling is None:
-                await self._send(self._dialect.refuse(key, why))
+                await self._connection.send(self._dialect.refuse(key, why))
             else:
                 await self._send_all(self._dialect.messages(key, telling.cut_off(why)))
                 await self._send_all(self._dialect.closed(key))
@@ -183,25 +173,12 @@ class Channel:
             log.exception("A response failed, and its failure could not be told")
             await self._socket.close(BROKEN, FAILED)
 
-    async def _ping(self) -> None:
-        due = asyncio.Event()
-        with silence(self._service.config.ping_seconds).broken_by(due.set) as self._heard:
-            while True:
-                await due.wait()
-                due.clear()
-                if self._dialect.ping is not None:
-                    await self._send(self._dialect.ping)
-
     async def _end_with_server(self) -> None:
         await self._service.runs.drained.wait()
         while self._responses:
             await asyncio.wait(self._responses.values())
-        await self._socket.close(RESTARTING, "the server is shutting down")
+        await self._connection.restart()
 
     async def _send_all(self, messages: list[str]) -> None:
         for message in messages:
-            await self._send(message)
-
-    async def _send(self, message: str) -> None:
-        self._heard()
-        await self._socket.send_text(message)
+            await self._connection.send(message)

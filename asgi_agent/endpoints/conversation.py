@@ -6,16 +6,15 @@ server to stop. The first to end ends the others, and the connection.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from ..asgi import WebSocket, silence
+from ..asgi import WebSocket
 from ..dialects.base import WebSocketDialect
 from ..errors import (
     BadRequest,
-    ClientDisconnected,
     LogError,
     SessionBusy,
     TooManyRuns,
@@ -25,6 +24,7 @@ from ..events import entry
 from ..inputs import AnswerMessage, CancelMessage, PromptMessage, ResumeMessage
 from ..middleware.backpressure import SLOW
 from ..sessions import Session
+from .connection import Connection
 from .following import Start, find_start, pages
 from .service import Service
 
@@ -34,7 +34,6 @@ Asked: TypeAlias = PromptMessage | ResumeMessage
 
 LOG_FAILED = "The event log cannot be reached."
 QUEUED_PROMPTS = 16
-RESTARTING = 4503  # a close code of ours, after HTTP's 503 Service Unavailable: come again later
 
 
 class Conversation:
@@ -55,37 +54,26 @@ class Conversation:
         self._cancel_next = False
         self._idle = asyncio.Event()  # everything that was to be told has been told
         self._idle.set()
-        self._heard: Callable[[], None] = lambda: None
+        self._connection = Connection(socket, service.config.ping_seconds)
 
     async def serve(self) -> None:
         """Accept the connection, and serve it until either side ends it."""
-        with suppress(ClientDisconnected):
-            await self._socket.accept()
-            await self._converse()
-
-    async def _converse(self) -> None:
-        work = (self._listen, self._answer, self._ping, self._end_with_server)
-        tasks = [asyncio.create_task(each()) for each in work]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            await self._socket.close()
-        for task in tasks:
-            with suppress(asyncio.CancelledError, ClientDisconnected):
-                task.result()  # raises what should not have happened
+        await self._connection.serve(
+            self._listen,
+            self._answer,
+            partial(self._connection.ping, self._dialect.ping),
+            self._end_with_server,
+        )
 
     async def _listen(self) -> None:
         while True:
             try:
                 await self._hear(await self._socket.receive())
             except BadRequest as error:
-                await self._send(self._dialect.refuse(error))
+                await self._connection.send(self._dialect.refuse(error))
             except LogError:
                 log.exception("The event log failed")
-                await self._send(self._dialect.refuse(LOG_FAILED))
+                await self._connection.send(self._dialect.refuse(LOG_FAILED))
 
     async def _hear(self, message: str | bytes) -> None:
         sessions, current = self._service.sessions, self._current
@@ -139,7 +127,7 @@ class Conversation:
 
     async def _refuse(self, why: str) -> None:
         self._is_beginning = self._cancel_next = False
-        await self._send(self._dialect.refuse(why))
+        await self._connection.send(self._dialect.refuse(why))
 
     async def _start(self, asked: PromptMessage) -> None:
         history = None
@@ -168,36 +156,21 @@ class Conversation:
             async for gap, page in following:
                 if gap is not None:
                     for message in self._dialect.messages(entry(0, gap)):
-                        await self._send(message)
+                        await self._connection.send(message)
                 for seq, kept in enumerate(page.entries, page.start):
                     for message in self._dialect.messages(entry(seq, kept)):
-                        await self._send(message)
+                        await self._connection.send(message)
                 has_ended = page.is_end
         self._current = None
         if not has_ended and self._service.runs.drained.is_set():
-            await self._socket.close(RESTARTING, "the server is shutting down")
+            await self._connection.restart()
         elif not has_ended:
             # It did not read for too long, or what it read was deleted. An end without a terminal
             # event means "come again"; on a WebSocket only the close can say so.
             await self._socket.close(SLOW, "cut off: reconnect and resume")
 
-    async def _ping(self) -> None:
-        due = asyncio.Event()
-        with silence(self._service.config.ping_seconds).broken_by(due.set) as self._heard:
-            while True:
-                await due.wait()
-                due.clear()
-                await self._send(self._dialect.ping)
-
     async def _end_with_server(self) -> None:
         # Hosts tell an open WebSocket nothing when they stop, and some wait until it is closed.
         await self._service.runs.drained.wait()
         await self._idle.wait()
-        await self._socket.close(RESTARTING, "the server is shutting down")
-
-    async def _send(self, message: str | bytes) -> None:
-        self._heard()
-        if isinstance(message, str):
-            await self._socket.send_text(message)
-        else:
-            await self._socket.send_bytes(message)
+        await self._connection.restart()

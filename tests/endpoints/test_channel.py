@@ -10,7 +10,7 @@ import pytest
 from asgi_agent import AgentApp, Turn
 from asgi_agent.agents import Agent
 from asgi_agent.endpoints.channel import BROKEN, RESPONSES_AT_ONCE
-from asgi_agent.endpoints.conversation import RESTARTING
+from asgi_agent.endpoints.connection import RESTARTING
 from asgi_agent.endpoints.exchange import FAILED
 from asgi_agent.events import ClientTool
 from asgi_agent.testing import Behaviour, Server, WebSocketClosed, WebSocketSession, run, settle
