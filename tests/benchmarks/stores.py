@@ -2,7 +2,8 @@
 
 Each figure stands beside that of a prototype, which was measured once, on another day, on a small
 machine at rest: the ratio is above 1 where we are better, and says how busy this machine is as much
-as how good we are. A URL may be `sqlite:` with options, for a file that is removed afterwards.
+as how good we are. A URL may be `sqlite:` with options, for a file that is removed afterwards, or
+`redis:`, for a server that ends with the benchmark.
 """
 
 import argparse
@@ -24,11 +25,12 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from asgi_agent.logs import EventLog, open_log
+from tests.logs.valkey import Server
 
 ROOT = Path(__file__).parents[2]
 SIZE = 200  # bytes of an event
 RUNS = (1, 100, 1000)
-URLS = ("memory:", "sqlite:", "sqlite:?synchronous=full")
+URLS = ("memory:", "sqlite:", "sqlite:?synchronous=full", "redis:")
 
 
 class Figures(NamedTuple):
@@ -230,10 +232,16 @@ def measure(url: str, seconds: float) -> Iterator[tuple[str, Figures]]:
 
 @contextmanager
 def _at(url: str) -> Generator[str, None, None]:
-    """`url`, where it names a place; a file for a while, where it names none."""
-    scheme, _, path, query, _ = urlsplit(url)
-    with TemporaryDirectory() as folder:
-        yield f"sqlite:///{folder}/log.db?{query}" if (scheme, path) == ("sqlite", "") else url
+    """`url`, where it names a place; a file or a server for a while, where it names none."""
+    match urlsplit(url):
+        case ("sqlite", _, "", query, _):
+            with TemporaryDirectory() as folder:
+                yield f"sqlite:///{folder}/log.db?{query}"
+        case ("redis", "", "", _, _):
+            with Server("valkey", "--appendfsync", "everysec") as server:
+                yield server.url
+        case _:
+            yield url
 
 
 def _rows(url: str, workload: str, figures: Figures) -> Iterator[dict[str, Any]]:
