@@ -180,9 +180,7 @@ class Talk:
 
     def _hear_last_words(self) -> None:
         """The server has left. What it has said before may still be read."""
-        deadline = perf_counter() + self.patience
-        while self.listen(deadline - perf_counter()):
-            continue
+        self.hear_out(self.patience)
         self._finish("reset")
 
     def _shake_hands(self, url: str, request: Request, rcvbuf: int | None) -> Exchange:

@@ -270,6 +270,20 @@ def test_a_stream_that_is_answered_once_is_what_was_seen() -> None:
     assert only(record, "get").head is not None
 
 
+def test_a_client_that_comes_back_and_is_not_answered_has_seen_nothing() -> None:
+    answered = threading.Event()
+
+    def handle(connection: socket.socket) -> None:
+        if not answered.is_set():
+            answered.set()
+            saying(CLOSED, b"id: 1\ndata: a\n\n")(connection)
+        wait(connection)
+
+    record, _ = checked(handle)
+    assert only(record, "get").stream.last_event_id == "1"
+    assert list(record.all("reconnect")) == []
+
+
 def test_a_connection_that_is_not_kept_is_tried_once() -> None:
     record, _ = checked(saying(CHUNKED + b"0\r\n\r\n"))
     first, then = (each for each in record.all("kept_alive") if isinstance(each, Exchange))

@@ -15,6 +15,7 @@ import pytest
 
 from sse_conformance.drivers import emit as module
 from sse_conformance.drivers.emit import Line, again, emit
+from sse_conformance.drivers.emit_state import record_bad_inputs
 from sse_conformance.drivers.producing import Producer
 from sse_conformance.examples import PLAIN
 from sse_conformance.judge import judge
@@ -24,7 +25,7 @@ from sse_conformance.mutants.http import Asked, Fields, Refused, Wire
 from sse_conformance.mutants.script import Op, Script, fault
 from sse_conformance.options import Options
 from sse_conformance.script import Capabilities, text_of
-from sse_conformance.transcript import Emitted, Exchange, Operations, Record
+from sse_conformance.transcript import Emitted, Exchange, Operations, Record, Subject
 
 OPTIONS = Options(fast=True, budget=0.2, derandomize=True)
 PLAIN_EVENT: Operations = ({"data": "a"},)
@@ -264,3 +265,11 @@ def test_a_producer_that_ends_nothing_is_left_in_time(monkeypatch: pytest.Monkey
         recorded = emit(f"{url}/emit", replace(OPTIONS, time_scale=0.1))
         assert time.perf_counter() - began < 12
     assert {entry.name for entry in recorded} >= {"capabilities", "early"}
+
+
+def test_a_producer_that_has_had_its_time_is_told_nothing_bad() -> None:
+    record = Record(Subject(target="nobody", mode="emit"))
+    about = Capabilities(conformance=1)
+    late = Producer(url="http://127.0.0.1:9/", options=Options(), about=about, until=0.0)
+    record_bad_inputs(late, record)
+    assert list(record) == []
