@@ -84,12 +84,12 @@ class Dialogue:
 
     async def ask(self, prompt: str, schema: dict[str, Any] | None = None) -> Any:
         """Ask the client, and wait for the answer."""
-        return await self._wait_for(Question(ASK + uuid4().hex, prompt, schema))
+        return await self._answer_to(Question(ASK + uuid4().hex, prompt, schema))
 
     async def approve(self, tool_id: str, name: str, args: Any, message: str = "") -> bool:
         """Ask whether a tool may run; only a true `true` is a yes."""
         question = Approval(ASK + uuid4().hex, tool_id, name, args, message)
-        return await self._wait_for(question) is True
+        return await self._answer_to(question) is True
 
     def expect(self, event: AgentEvent) -> None:
         """Note what the agent itself has said that wants an answer. It comes to the inbox."""
@@ -117,7 +117,7 @@ class Dialogue:
         if question_id not in self._open:
             raise UnknownQuestion("Nobody has asked this question.")
 
-    async def _wait_for(self, question: Question | Approval) -> Any:
+    async def _answer_to(self, question: Question | Approval) -> Any:
         if self._is_over:
             raise UsageError("the run has ended, and nobody can answer")
         earlier = self._take_earlier(question)
