@@ -68,7 +68,7 @@ class Follower:
                     await self._run.ended.wait()
                 for part in split(page):
                     yield part
-                    self._after = part.start + len(part.entries) - 1
+                    self._after = part.through
                     self._is_told = part.is_end
                     if self._has_read(part):
                         return

@@ -141,10 +141,9 @@ class Runs:
                 page = await self.read(run_id, 0)
             except Missing:
                 return Ending(RUN_LOST)
-            is_owned = page.lease is not None and page.lease > 0
             if page.end is not None:
                 break
-            if is_owned or not self.log.is_shared:
+            if page.is_owned or not self.log.is_shared:
                 return None
             await self.take_over(run_id)
         return await read_ending(self.log, run_id)

@@ -178,8 +178,7 @@ class SessionManager:
         session_id = names.session_of(page.meta)
         if session_id is None:
             raise KeyReused("This Idempotency-Key came with another request before.")
-        is_owned = page.lease is not None and page.lease > 0
-        if not page.last and page.end is None and not is_owned:
+        if not page.last and page.end is None and not page.is_owned:
             return None  # it was created, and nothing more
         session = await self._find(session_id)
         return session if session is not None and names.run_id in session.turns else None

@@ -111,7 +111,7 @@ class Session:
             self._reset()
         for kept in page.entries:
             self.tell(kept)
-        self.seen = page.start + len(page.entries) - 1
+        self.seen = page.through
         return self.seen >= page.last
 
     def tell(self, kept: bytes) -> None:
