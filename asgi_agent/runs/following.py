@@ -91,7 +91,7 @@ class Follower:
         if self._run and self._run.is_elsewhere:
             self._detach()
             self._run = self._reader = None
-        if run is not None and run is not self._run:
+        if run is not None:
             self._detach()
             self._run, self._reader = run, run.readers.attach(run.last, self._bell.ring)
 
