@@ -11,6 +11,8 @@ from ..events import AgentEvent, Approval, ClientTool, Question, fields_of
 
 INBOX_MESSAGES = 1024  # what a client may send before the agent has read any of it, ...
 INBOX_BYTES = 8 << 20  # ... and how much of it may be sound
+ANSWERED = "This question has been answered."
+NOBODY_ASKED = "Nobody has asked this question."
 ASK = "ask_"  # how the ID of a question begins that a function of the agent's waits for
 
 
@@ -113,9 +115,9 @@ class Dialogue:
     def check(self, question_id: str) -> None:
         """Raise what `answer` would raise."""
         if question_id in self._answered:
-            raise AlreadyAnswered("This question has been answered.")
+            raise AlreadyAnswered(ANSWERED)
         if question_id not in self._open:
-            raise UnknownQuestion("Nobody has asked this question.")
+            raise UnknownQuestion(NOBODY_ASKED)
 
     async def _answer_to(self, question: Question | Approval) -> Any:
         if self._is_over:

@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..events import Approval, ClientTool, Question
 from ..runs import Asked, Run, Runs, Steering
+from ..runs.dialogue import ANSWERED
 from .book import Book
 from .keys import Names, names_of
 from .session import KEPT_TURNS, Session, SessionStatus, begun
@@ -121,7 +122,7 @@ class SessionManager:
             await self._steering.answer(session.run_id or "", question_id, value)
         except UnknownQuestion:
             if question_id in session.answered:
-                raise AlreadyAnswered("This question has been answered.") from None
+                raise AlreadyAnswered(ANSWERED) from None
             raise
 
     async def questions(self, session: Session) -> list[Question | Approval | ClientTool]:
