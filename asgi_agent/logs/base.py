@@ -24,9 +24,19 @@ class Page(NamedTuple):
     meta: bytes
 
     @property
+    def through(self) -> int:
+        """The number of the last of these entries; without any, of the one before them."""
+        return self.start + len(self.entries) - 1
+
+    @property
     def is_end(self) -> bool:
         """Whether the run has ended with the last of these entries."""
-        return self.end is not None and self.start + len(self.entries) > self.last
+        return self.end is not None and self.through >= self.last
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether somebody owns the run whose lease has not run out."""
+        return self.lease is not None and self.lease > 0
 
 
 class EventLog(Protocol):

@@ -11,6 +11,8 @@ from ..events import AgentEvent, Approval, ClientTool, Question, fields_of
 
 INBOX_MESSAGES = 1024  # what a client may send before the agent has read any of it, ...
 INBOX_BYTES = 8 << 20  # ... and how much of it may be sound
+ANSWERED = "This question has been answered."
+NOBODY_ASKED = "Nobody has asked this question."
 ASK = "ask_"  # how the ID of a question begins that a function of the agent's waits for
 
 
@@ -84,12 +86,12 @@ class Dialogue:
 
     async def ask(self, prompt: str, schema: dict[str, Any] | None = None) -> Any:
         """Ask the client, and wait for the answer."""
-        return await self._wait_for(Question(ASK + uuid4().hex, prompt, schema))
+        return await self._answer_to(Question(ASK + uuid4().hex, prompt, schema))
 
     async def approve(self, tool_id: str, name: str, args: Any, message: str = "") -> bool:
         """Ask whether a tool may run; only a true `true` is a yes."""
         question = Approval(ASK + uuid4().hex, tool_id, name, args, message)
-        return await self._wait_for(question) is True
+        return await self._answer_to(question) is True
 
     def expect(self, event: AgentEvent) -> None:
         """Note what the agent itself has said that wants an answer. It comes to the inbox."""
@@ -113,11 +115,11 @@ class Dialogue:
     def check(self, question_id: str) -> None:
         """Raise what `answer` would raise."""
         if question_id in self._answered:
-            raise AlreadyAnswered("This question has been answered.")
+            raise AlreadyAnswered(ANSWERED)
         if question_id not in self._open:
-            raise UnknownQuestion("Nobody has asked this question.")
+            raise UnknownQuestion(NOBODY_ASKED)
 
-    async def _wait_for(self, question: Question | Approval) -> Any:
+    async def _answer_to(self, question: Question | Approval) -> Any:
         if self._is_over:
             raise UsageError("the run has ended, and nobody can answer")
         earlier = self._take_earlier(question)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..errors import BadRequest, LogError, Unavailable
 from ..logs import EventLog
@@ -126,7 +126,7 @@ class Duties:
         run.attend()
 
 
-def _deliver(run: Owner, letter: Letter) -> Any:
+def _deliver(run: Owner, letter: Letter) -> None:
     match letter:
         case Cancel(reason):
             run.cancel(reason)

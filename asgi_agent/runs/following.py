@@ -68,7 +68,7 @@ class Follower:
                     await self._run.ended.wait()
                 for part in split(page):
                     yield part
-                    self._after = part.start + len(part.entries) - 1
+                    self._after = part.through
                     self._is_told = part.is_end
                     if self._has_read(part):
                         return
@@ -91,7 +91,7 @@ class Follower:
         if self._run and self._run.is_elsewhere:
             self._detach()
             self._run = self._reader = None
-        if run is not None and run is not self._run:
+        if run is not None:
             self._detach()
             self._run, self._reader = run, run.readers.attach(run.last, self._bell.ring)
 

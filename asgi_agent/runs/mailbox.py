@@ -117,7 +117,7 @@ class Mailbox:
             except Missing:
                 return letters
             letters += _letters(page)
-            after = page.start + len(page.entries) - 1
+            after = page.through
             if not page.entries or after >= page.last:
                 return letters
 

@@ -75,7 +75,7 @@ async def read_record(eventlog: EventLog, run_id: str) -> Record:
         first = page.start if first is None else first
         said += (entry(0, kept).event for kept in page.entries)
         size += sum(map(len, page.entries))
-        after = page.start + len(page.entries) - 1
+        after = page.through
         if not page.entries or after >= page.last:
             return Record(tuple(said), page.last, size, first == 1, page.end)
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from time import monotonic
 from uuid import uuid4
 
@@ -59,9 +60,13 @@ class Runs:
         """Raise `TooManyRuns` at the limit, which counts this worker's runs, and at shutdown."""
         if self._is_draining:
             raise TooManyRuns("The server is shutting down.", retry_after=5)
-        if self.active_count >= self._config.max_concurrent_sessions:
+        if self._is_full:
             limit = self._config.max_concurrent_sessions
             raise TooManyRuns(f"Maximum concurrent sessions ({limit}) reached")
+
+    @property
+    def _is_full(self) -> bool:
+        return self.active_count >= self._config.max_concurrent_sessions
 
     async def start(
         self,
@@ -80,17 +85,23 @@ class Runs:
         self.check_room()
         owner = Ownership(self.log, run_id or uuid4().hex, self.lease_seconds)
         run = self._run(owner, asked)
-        self._active[run.id] = run  # before the first await: the limit must hold
-        try:
+        async with self._beginning(run):
             await self._claim_new(owner, meta)
             await self._prepare(run, asked, begun)
+        self._launch(run, asked, (), ended)
+        return run
+
+    @asynccontextmanager
+    async def _beginning(self, run: Run) -> AsyncGenerator[None, None]:
+        """The run counts as active from now on, unless it cannot begin."""
+        self._active[run.id] = run  # before the first await: the limit must hold
+        try:
+            yield
         except BaseException:
             del self._active[run.id]
             await run.duties.end()
             run.ended.set()  # a drain may wait for it
             raise
-        self._launch(run, asked, (), ended)
-        return run
 
     async def _claim_new(self, owner: Ownership, meta: bytes) -> None:
         is_new = await self.log.create(owner.run_id, meta)
@@ -141,10 +152,9 @@ class Runs:
                 page = await self.read(run_id, 0)
             except Missing:
                 return Ending(RUN_LOST)
-            is_owned = page.lease is not None and page.lease > 0
             if page.end is not None:
                 break
-            if is_owned or not self.log.is_shared:
+            if page.is_owned or not self.log.is_shared:
                 return None
             await self.take_over(run_id)
         return await read_ending(self.log, run_id)
@@ -173,9 +183,8 @@ class Runs:
         task.result()
 
     async def _take_over(self, run_id: str) -> None:
-        is_full = self.active_count >= self._config.max_concurrent_sessions
         owner = Ownership(self.log, run_id, self.lease_seconds)
-        if self.is_resumable and (self._is_draining or is_full):
+        if self.is_resumable and (self._is_draining or self._is_full):
             await asyncio.sleep(RETRY_SECONDS)  # another worker may have room, or this one again
         elif run_id in self._active or not await owner.claim():
             await asyncio.sleep(RETRY_SECONDS)  # somebody else was quicker
@@ -202,15 +211,9 @@ class Runs:
 
     async def _resume(self, owner: Ownership, record: Record, asked: Asked) -> None:
         run = self._run(owner, asked, record)
-        self._active[run.id] = run
-        try:
+        async with self._beginning(run):
             await Mailbox(self.log, run.id).send(Tried(record.last))
             await run.duties.begin(run)
-        except BaseException:
-            del self._active[run.id]
-            await run.duties.end()
-            run.ended.set()
-            raise
         self._launch(run, asked, record.said, _nobody_waits)
 
     async def _end(self, owner: Ownership, record: Record, terminal: Terminal) -> None:

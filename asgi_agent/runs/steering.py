@@ -9,14 +9,13 @@ from typing import Any
 
 from ..errors import AlreadyAnswered, Missing, SessionBusy, UnknownQuestion
 from ..events import Approval, ClientTool, Question
+from .dialogue import ANSWERED, NOBODY_ASKED
 from .mailbox import Answer, Cancel, Letter, Mailbox, Tell, answers
 from .record import count, read_record
 from .run import Run
 from .runs import Runs
 
-NOBODY_ASKED = "Nobody has asked this question."
 NOTHING_RUNS = "Nothing is running."
-ANSWERED = "This question has been answered."
 
 
 class Steering:

@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..events import Approval, ClientTool, Question
 from ..runs import Asked, Run, Runs, Steering
+from ..runs.dialogue import ANSWERED
 from .book import Book
 from .keys import Names, names_of
 from .session import KEPT_TURNS, Session, SessionStatus, begun
@@ -121,7 +122,7 @@ class SessionManager:
             await self._steering.answer(session.run_id or "", question_id, value)
         except UnknownQuestion:
             if question_id in session.answered:
-                raise AlreadyAnswered("This question has been answered.") from None
+                raise AlreadyAnswered(ANSWERED) from None
             raise
 
     async def questions(self, session: Session) -> list[Question | Approval | ClientTool]:
@@ -178,8 +179,7 @@ class SessionManager:
         session_id = names.session_of(page.meta)
         if session_id is None:
             raise KeyReused("This Idempotency-Key came with another request before.")
-        is_owned = page.lease is not None and page.lease > 0
-        if not page.last and page.end is None and not is_owned:
+        if not page.last and page.end is None and not page.is_owned:
             return None  # it was created, and nothing more
         session = await self._find(session_id)
         return session if session is not None and names.run_id in session.turns else None

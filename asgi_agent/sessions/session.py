@@ -67,6 +67,7 @@ class Session:
         self.prompt = ""  # of the latest turn
         self.status = SessionStatus.PENDING
         self.history: list[Message] = []
+        self._history_size = 0
         self.error: str | None = None
         # Run IDs; None where the run is kept no longer.
         self.turns: list[str | None] = [None] * self._former_turns
@@ -111,7 +112,7 @@ class Session:
             self._reset()
         for kept in page.entries:
             self.tell(kept)
-        self.seen = page.start + len(page.entries) - 1
+        self.seen = page.through
         return self.seen >= page.last
 
     def tell(self, kept: bytes) -> None:
@@ -137,8 +138,8 @@ class Session:
         self.error = None
         self.status = SessionStatus.STREAMING
         if history is not None:
-            self.history = list(history)
-        self.remember([{"role": "user", "content": prompt}], self._history_bytes)
+            self.history, self._history_size = [], 0
+        self._remember([*(history or ()), {"role": "user", "content": prompt}])
 
     def _end(self, turn: int, value: dict[str, Any]) -> None:
         if turn > len(self.turns):  # its beginning is kept no longer
@@ -151,18 +152,17 @@ class Session:
             # Also of a turn that was cancelled or failed: the client has read it.
             message = {"role": "assistant", "content": value["answer"]}
             cut = {} if value["is_whole"] else {"truncated": True}
-            self.remember([{**message, **cut}], self._history_bytes)
+            self._remember([{**message, **cut}])
 
-    def remember(self, messages: Sequence[Message], limit: int) -> None:
-        """Add to the history, of which the oldest messages go beyond `limit` bytes."""
-        self.history = [*self.history, *messages]
-        sizes = [_size(message) for message in self.history]
-        surplus = sum(sizes) - limit
-        first = 0
-        while surplus > 0 and first < len(sizes) - 1:  # what was said last is never forgotten
-            surplus -= sizes[first]
+    def _remember(self, messages: Sequence[Message]) -> None:
+        """Add to the history, of which the oldest messages go where there are too many bytes."""
+        self.history += messages
+        self._history_size += sum(map(_size, messages))
+        first, newest = 0, len(self.history) - 1  # which is never forgotten
+        while self._history_size > self._history_bytes and first < newest:
+            self._history_size -= _size(self.history[first])
             first += 1
-        self.history = self.history[first:]
+        del self.history[:first]
 
     def forget_turns(self, kept: int) -> list[str]:
         """Forget all but the latest turns: the IDs of their runs."""
