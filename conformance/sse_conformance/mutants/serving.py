@@ -87,14 +87,14 @@ def in_process(module: str, name: str) -> Generator[tuple[str, int]]:
     environment = {**os.environ, "PYTHONPATH": path}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment)  # noqa: S603 - ours
     try:
-        wait_for(port)
+        wait_until_listening(port)
         yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.kill()
         process.wait()
 
 
-def wait_for(port: int, seconds: float = 10.0) -> None:
+def wait_until_listening(port: int, seconds: float = 10.0) -> None:
     """Wait until somebody listens on this port of the loopback interface."""
     until = perf_counter() + seconds
     while perf_counter() < until:

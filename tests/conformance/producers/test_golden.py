@@ -14,7 +14,7 @@ from sse_conformance.mutants.golden import Golden
 from sse_conformance.mutants.http import LONGEST_CONTENT, LONGEST_HEAD, Refused
 from sse_conformance.mutants.robustness_emit import Stubborn
 from sse_conformance.mutants.script import read_script
-from sse_conformance.mutants.serving import in_process, wait_for
+from sse_conformance.mutants.serving import in_process, wait_until_listening
 from sse_conformance.transcript import Exchange
 from sse_conformance.wire.http1 import Connection, record
 from sse_conformance.wire.place import ask, written
@@ -286,7 +286,7 @@ def serve_until_signalled(server: Golden, tell: signal.Signals | None) -> float:
 
     async def work() -> None:
         task = asyncio.create_task(server.serve("127.0.0.1", port))
-        await asyncio.to_thread(wait_for, port)
+        await asyncio.to_thread(wait_until_listening, port)
         os.kill(os.getpid(), signal.SIGTERM)
         if tell is None:
             await asyncio.sleep(0.05)
@@ -321,7 +321,7 @@ def test_outside_of_the_main_thread_there_are_no_signals() -> None:
 
     async def work() -> None:
         task = asyncio.create_task(Golden().serve("127.0.0.1", port))
-        await asyncio.to_thread(wait_for, port)
+        await asyncio.to_thread(wait_until_listening, port)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -349,7 +349,7 @@ def test_nobody_is_waited_for_for_ever() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with pytest.raises(TimeoutError, match="nobody listens"):
-        wait_for(port, seconds=0.05)
+        wait_until_listening(port, seconds=0.05)
 
 
 def test_a_client_that_talks_while_it_is_streamed_to_is_let_talk() -> None:
