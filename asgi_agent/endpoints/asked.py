@@ -28,7 +28,7 @@ def entries_of(gap: bytes | None, page: Page) -> list[Entry]:
 
 def is_latest(page: Page) -> bool:
     """Whether the run has said nothing beyond this page."""
-    return page.start + len(page.entries) > page.last
+    return page.through >= page.last
 
 
 def to_question(told: list[Entry], page: Page) -> tuple[list[Entry], list[Entry]]:
