@@ -35,6 +35,7 @@ from .parts import (
     Said,
     arguments,
     as_json,
+    as_text,
 )
 
 PROTOCOL_VERSION = "1.0"
@@ -147,7 +148,7 @@ class AgUiRun(PartsEncoder):
             "TOOL_CALL_RESULT",
             messageId=self._id(RESULT, self._results),
             toolCallId=call,
-            content=result if isinstance(result, str) else as_json(result),
+            content=as_text(result),
             role="tool",
             **_given(metadata=metadata),
         )

@@ -37,6 +37,7 @@ from .parts import (
     Result,
     Said,
     as_json,
+    as_text,
 )
 
 FINISH_REASONS = ("stop", "length", "content-filter", "tool-calls", "error")  # and "other"
@@ -209,7 +210,7 @@ class UIMessageStream(PartsEncoder):
         frames = [] if self._is_told(call) else [self._input(call, is_ours=True)]
         flags = {"dynamic": True, "providerExecuted": True} if self._is_dynamic(call) else {}
         if result.is_error:
-            text = result.result if isinstance(result.result, str) else as_json(result.result)
+            text = as_text(result.result)
             end = chunk("tool-output-error", toolCallId=result.id, errorText=text, **flags)
         else:
             end = chunk(

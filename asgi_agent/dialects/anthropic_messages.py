@@ -30,7 +30,7 @@ from .exchange import (
     text_of,
     tokens,
 )
-from .parts import Asked, Call, Closed, Delta, Kind, Over, Part, Result, arguments, as_json
+from .parts import Asked, Call, Closed, Delta, Kind, Over, Part, Result, arguments, as_json, as_text
 
 SERVER_NAME = "agent"  # whose tools they are; elsewhere the name of an MCP server
 THINKING = {"type": "thinking", "thinking": "", "signature": ""}
@@ -195,7 +195,7 @@ class MessageStream(PartsEncoder):
         block_id = self._tools.pop(result.id, None)
         if block_id is None:
             return []
-        said = result.result if isinstance(result.result, str) else as_json(result.result)
+        said = as_text(result.result)
         content = [{"type": "text", "text": said}]
         own = {"tool_use_id": block_id, "is_error": result.is_error, "content": content}
         return self._whole_block({"type": "mcp_tool_result", **own})

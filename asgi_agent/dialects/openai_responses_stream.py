@@ -24,6 +24,7 @@ from .parts import (
     Result,
     arguments,
     as_json,
+    as_text,
 )
 
 SERVER_LABEL = "agent"  # whose tools they are; elsewhere the name of an MCP server
@@ -245,13 +246,12 @@ class ResponseStream(PartsEncoder):
             return []  # it has returned before
         begun = [] if call.id in self._running else self._run(call)
         index = self._running.pop(call.id)
-        said = result.result if isinstance(result.result, str) else as_json(result.result)
         if result.is_error:
-            content = [{"type": "text", "text": said}]
+            content = [{"type": "text", "text": as_text(result.result)}]
             failure = {"type": "mcp_tool_execution_error", "content": content}
             self._output[index].update(status="failed", error=failure)
         else:
-            self._output[index].update(status="completed", output=said)
+            self._output[index].update(status="completed", output=as_text(result.result))
         event = f"response.mcp_call.{self._output[index]['status']}"
         return [*begun, *self._item_event(event, index), *self._done(index)]
 

@@ -13,7 +13,7 @@ from ..errors import BadRequest
 from ..events import Data
 from .exchange import Frame, Place
 from .openai_completion import DONE, ChatCompletion
-from .parts import Call, Part, Result, Said, arguments, as_json
+from .parts import Call, Part, Result, Said, arguments, as_json, as_text
 
 EXTRAS = frozenset({"events", "usage", "errors"})
 
@@ -102,7 +102,7 @@ class OpenJarvisCompletion(ChatCompletion):
     def _returned(self, result: Result) -> dict[str, Any]:
         now = self._clock()
         latency = round(now - self._began.pop(result.id, now), 3)
-        text = result.result if isinstance(result.result, str) else as_json(result.result)
+        text = as_text(result.result)
         told = {"tool": result.name, "success": not result.is_error, "latency": latency}
         self._results.append(
             {
