@@ -121,7 +121,7 @@ class AgUiRun(PartsEncoder):
         """Their run ends where an answer is due: a person's, or the result of a client tool."""
         if not self._interrupts and not self._pending:
             return None
-        ended = [frame for part in self.parts.close() for frame in self.tell(part)]
+        ended = self.tell_all(self.parts.close())
         return Pause([*ended, self._finished(self._outcome())])
 
     def cut_off(self, failure: str) -> list[Frame]:

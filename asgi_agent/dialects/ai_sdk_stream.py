@@ -131,7 +131,7 @@ class UIMessageStream(PartsEncoder):
         """The client goes on: with an approval, with the output of a tool, with another message."""
         if not self._waits_for:
             return None
-        closing = [frame for part in self.parts.close() for frame in self.tell(part)]
+        closing = self.tell_all(self.parts.close())
         reason = "stop" if self._waits_for == {Question.type} else "tool-calls"
         return Pause([*closing, *_finish(reason)])
 

@@ -4,7 +4,7 @@ A dialect of this kind is one module with one class, a `Dialect`. It does no I/O
 it says, as an `Action`, and `endpoints.exchange` does it. Its `Encoder` writes one response.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
@@ -144,12 +144,11 @@ class PartsEncoder:
 
     def encode(self, entries: Sequence[Entry]) -> list[Frame]:
         """The frames of all parts."""
-        return [
-            frame
-            for entry in entries
-            for part in self.parts.feed(entry)
-            for frame in self.tell(part)
-        ]
+        return self.tell_all(part for entry in entries for part in self.parts.feed(entry))
+
+    def tell_all(self, parts: Iterable[Part]) -> list[Frame]:
+        """The frames of these parts, each of them told before the next is asked for."""
+        return [frame for part in parts for frame in self.tell(part)]
 
     def tell(self, part: Part) -> list[Frame]:
         """The frames of one part."""

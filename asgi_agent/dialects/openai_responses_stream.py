@@ -128,8 +128,7 @@ class ResponseStream(PartsEncoder):
                 return [*frames, *self.cut_off(NOT_KEPT)]
             self._seq = entry.seq
             frames += self._approved(entry)
-            for part in self.parts.feed(entry):
-                frames += self.tell(part)
+            frames += self.tell_all(self.parts.feed(entry))
         return frames
 
     def tell(self, part: Part) -> list[Frame]:  # noqa: PLR0911 - a table
@@ -277,7 +276,7 @@ class ResponseStream(PartsEncoder):
         ]
 
     def _asked(self, asked: Question | Approval) -> list[Frame]:
-        closed = [frame for part in self.parts.close() for frame in self.tell(part)]
+        closed = self.tell_all(self.parts.close())
         told = self._question(asked) if isinstance(asked, Question) else self._approval(asked)
         return [*closed, *told, *self._end("completed")]
 
