@@ -23,7 +23,8 @@ from ..events import (
     Terminal,
     fields_of,
 )
-from .exchange import Frame, PartsEncoder, Pause, Place
+from .encoder import PartsEncoder
+from .exchange import Frame, Pause, Place
 from .parts import Asked, Call, Delta, Opened, Over, Part, Result, Said, as_json
 
 INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603

@@ -19,7 +19,8 @@ from ..events import (
     Terminal,
     fields_of,
 )
-from .exchange import Frame, PartsEncoder, Pause, Place, tokens
+from .encoder import PartsEncoder
+from .exchange import Frame, Pause, Place, tokens
 from .parts import (
     Asked,
     Call,

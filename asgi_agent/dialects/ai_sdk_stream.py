@@ -22,7 +22,8 @@ from ..events import (
     Terminal,
     fields_of,
 )
-from .exchange import Frame, PartsEncoder, Pause, Place
+from .encoder import PartsEncoder
+from .exchange import Frame, Pause, Place
 from .parts import (
     Asked,
     Call,

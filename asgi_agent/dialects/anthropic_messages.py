@@ -14,13 +14,13 @@ from pydantic import BaseModel, Field
 
 from ..events import Approval, Complete, Error, Question, Terminal
 from ..inputs import parse
+from .encoder import PartsEncoder
 from .exchange import (
     Action,
     Answer,
     ChannelDialect,
     Frame,
     Parse,
-    PartsEncoder,
     Pause,
     Place,
     Received,

@@ -13,12 +13,12 @@ from pydantic import BaseModel, Field
 from ..errors import InvalidInput
 from ..events import Approval, Complete, Error, Question
 from ..inputs import parse
+from .encoder import PartsEncoder
 from .exchange import (
     Action,
     ChannelDialect,
     Frame,
     Parse,
-    PartsEncoder,
     Pause,
     Received,
     StartTurn,

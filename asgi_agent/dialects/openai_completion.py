@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..events import Approval, Cancelled, Error, Question, Terminal
-from .exchange import Frame, PartsEncoder, Pause, Place, tokens, wire_id
+from .encoder import PartsEncoder
+from .exchange import Frame, Pause, Place, tokens, wire_id
 from .parts import Asked, Call, Delta, Over, Part, arguments, as_json
 
 FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..events import Approval, Complete, Entry, Error, Question, Terminal, ToolExec
-from .exchange import Frame, PartsEncoder, Place, tokens, wire_id
+from .encoder import PartsEncoder
+from .exchange import Frame, Place, tokens, wire_id
 from .parts import (
     Asked,
     Call,

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from asgi_agent import AgentApp
 from asgi_agent.asgi import Receive, Scope, Send, WebSocket, locate
+from asgi_agent.dialects.encoder import PartsEncoder
 from asgi_agent.dialects.exchange import (
     Abort,
     Action,
@@ -14,7 +15,6 @@ from asgi_agent.dialects.exchange import (
     CancelTurn,
     FollowTurn,
     Frame,
-    PartsEncoder,
     Pause,
     Place,
     Received,

@@ -1,0 +1,66 @@
+"""What the encoders of responses have in common: they tell the parts of a run."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from ..errors import BadRequest
+from ..events import Entry
+from .exchange import Frame, Pause, Place
+from .parts import Part, Parts
+
+
+class PartsEncoder(ABC):
+    """An `Encoder` that tells the parts of a run. A dialect says how, part by part, in `tell`."""
+
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    is_whole = False
+
+    def __init__(self) -> None:
+        self.parts = Parts()
+
+    def begin(self, place: Place) -> list[Frame]:
+        """Nothing, unless the dialect has it otherwise."""
+        return []
+
+    def skip(self, entries: Sequence[Entry]) -> None:
+        """Know what was told, without telling it."""
+        for entry in entries:
+            for part in self.parts.feed(entry):
+                self.skipped(part)
+        for part in self.parts.close():
+            self.skipped(part)
+
+    def waiting(self, ids: Collection[str]) -> None:  # noqa: B027 - most have no use for it
+        """A dialect that is read once asks whatever it is told to ask."""
+
+    def encode(self, entries: Sequence[Entry]) -> list[Frame]:
+        """The frames of all parts."""
+        return self.tell_all(part for entry in entries for part in self.parts.feed(entry))
+
+    def tell_all(self, parts: Iterable[Part]) -> list[Frame]:
+        """The frames of these parts, each of them told before the next is asked for."""
+        return [frame for part in parts for frame in self.tell(part)]
+
+    @abstractmethod
+    def tell(self, part: Part) -> list[Frame]:
+        """The frames of one part."""
+
+    def skipped(self, part: Part) -> None:  # noqa: B027 - most have no use for it
+        """An earlier response has told this part."""
+
+    def whole(self) -> tuple[int, Any]:
+        """Nothing, in a dialect that is always streamed."""
+        return 204, None
+
+    def refuse(self, error: BadRequest) -> Any:
+        """Errors have nothing of what was asked, as a rule."""
+        return None
+
+    def refused(self) -> list[str]:
+        """None: a dialect that has no word for approvals refuses them."""
+        return []
+
+    def pause(self) -> Pause | None:
+        """Go on: a dialect whose client acts in a request of its own ends the response."""
+        return None
