@@ -107,7 +107,6 @@ class MessageStream(PartsEncoder):
         self._content: list[dict[str, Any]] = []  # the blocks so far, at their `index`
         self._open: Kind | None = None  # what the last of them is, if it goes on
         self._tools: dict[str, str] = {}  # of ours: the IDs of their blocks, by that of the call
-        self._refused: list[str] = []
         self._is_for_client = self._is_question = False
         self._stop_reason: str | None = None
         self._usage = (0, 0)
@@ -133,7 +132,7 @@ class MessageStream(PartsEncoder):
             case Result():
                 return self._returned(part)
             case Asked(Approval(approval_id)):
-                self._refused.append(approval_id)
+                self._refused.append(approval_id)  # here is nobody to ask
                 return []
             case Asked(Question(_, prompt)):
                 self._is_question = True
@@ -142,11 +141,6 @@ class MessageStream(PartsEncoder):
                 return self._over(event)
             case _:
                 return []
-
-    def refused(self) -> list[str]:
-        """Every approval: here is nobody to ask."""
-        refused, self._refused = self._refused, []
-        return refused
 
     def pause(self) -> Pause | None:
         """A tool of the client is for its next request; a question is for a new conversation."""

@@ -18,6 +18,7 @@ class PartsEncoder(ABC):
 
     def __init__(self) -> None:
         self.parts = Parts()
+        self._refused: list[str] = []  # the approvals that `tell` has met, and has no word for
 
     def begin(self, place: Place) -> list[Frame]:
         """Nothing, unless the dialect has it otherwise."""
@@ -58,8 +59,9 @@ class PartsEncoder(ABC):
         return None
 
     def refused(self) -> list[str]:
-        """None: a dialect that has no word for approvals refuses them."""
-        return []
+        """What `tell` has noted: nothing, in a dialect that has a word for approvals."""
+        refused, self._refused = self._refused, []
+        return refused
 
     def pause(self) -> Pause | None:
         """Go on: a dialect whose client acts in a request of its own ends the response."""

@@ -34,7 +34,6 @@ class ChatCompletion(PartsEncoder):
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: list[dict[str, Any]] = []
-        self._refused: list[str] = []
         self._has_asked = False
         self._finish_reason = "stop"
         self._usage = usage_of(None)
@@ -57,7 +56,7 @@ class ChatCompletion(PartsEncoder):
             case Call(actor="client"):
                 return self._call(part)
             case Asked(Approval(approval_id)):
-                self._refused.append(approval_id)
+                self._refused.append(approval_id)  # here is nobody to ask
                 return []
             case Asked(Question(_, prompt)):
                 self._has_asked = True
@@ -66,11 +65,6 @@ class ChatCompletion(PartsEncoder):
                 return self._over(event)
             case _:
                 return []
-
-    def refused(self) -> list[str]:
-        """Every approval: here is nobody to ask."""
-        refused, self._refused = self._refused, []
-        return refused
 
     def pause(self) -> Pause | None:
         """A client tool is for the next request; a question is answered by a new conversation."""

@@ -52,7 +52,6 @@ class Tiny(PartsEncoder):
         self._fails_at = fails_at
         self._refuses = refuses
         self._is_final = is_final
-        self._refused: list[str] = []
         self._asked = False
         self._asks_once = asks_once
         self._waiting: Collection[str] = ()
@@ -84,10 +83,6 @@ class Tiny(PartsEncoder):
                 return self._say(event.type)
             case _:
                 return []
-
-    def refused(self) -> list[str]:
-        refused, self._refused = self._refused, []
-        return refused
 
     def pause(self) -> Pause | None:
         return Pause(self._say("pause"), self._is_final) if self._asked else None
