@@ -74,7 +74,6 @@ class UIMessageStream(PartsEncoder):
         self._message_id = message_id
         self._told = set(told)
         self._denied = denied
-        self._unanswered: Collection[str] | None = None  # None: whatever is asked
         self._waits_for: set[str] = set()  # the kinds of what was asked, and is not answered
         self._names: dict[str, str] = {}  # of calls of which nothing is told yet
         self._calls: dict[str, Call] = {}
@@ -89,10 +88,6 @@ class UIMessageStream(PartsEncoder):
             chunk("start-step"),
             *(chunk("tool-output-denied", toolCallId=each) for each in denied),
         ]
-
-    def waiting(self, ids: Collection[str]) -> None:
-        """What is answered is not asked again, in a replay."""
-        self._unanswered = ids
 
     def skipped(self, part: Part) -> None:
         """Note the calls: their results may still come."""
@@ -161,7 +156,7 @@ class UIMessageStream(PartsEncoder):
         if call.actor == "person":
             self._to_be_asked = call
             return []
-        if call.actor == "client" and self._asks(call.id):
+        if call.actor == "client" and self.asks(call.id):
             self._waits_for.add("client_tool")
             return [self._input(call, is_ours=False)]
         return [self._input(call, is_ours=True)]
@@ -220,7 +215,7 @@ class UIMessageStream(PartsEncoder):
         return [*frames, end]
 
     def _approval(self, approval: Approval) -> list[Frame]:
-        is_asked = self._asks(approval.id)
+        is_asked = self.asks(approval.id)
         call = self._calls[approval.tool_id]
         is_told = call is not self._to_be_asked and self._is_told(call)
         frames = [] if is_told else [self._input(call, is_ours=not is_asked)]
@@ -237,7 +232,7 @@ class UIMessageStream(PartsEncoder):
 
     def _question(self, question: Question) -> list[Frame]:
         """As text, which every front end shows, and as data, for one that shows a form."""
-        if self._asks(question.id):
+        if self.asks(question.id):
             self._waits_for.add(Question.type)
         data = {"prompt": question.prompt}
         schema = {} if question.schema is None else {"schema": question.schema}
@@ -248,9 +243,6 @@ class UIMessageStream(PartsEncoder):
             chunk("text-end", id=text_id),
             chunk("data-question", id=question.id, data={**data, **schema}),
         ]
-
-    def _asks(self, id: str) -> bool:
-        return self._unanswered is None or id in self._unanswered
 
     def _over(self, event: Terminal) -> list[Frame]:
         match event:

@@ -19,6 +19,7 @@ class PartsEncoder(ABC):
     def __init__(self) -> None:
         self.parts = Parts()
         self._refused: list[str] = []  # the approvals that `tell` has met, and has no word for
+        self._waiting: Collection[str] | None = None  # what has no answer; None: all
 
     def begin(self, place: Place) -> list[Frame]:
         """Nothing, unless the dialect has it otherwise."""
@@ -32,8 +33,13 @@ class PartsEncoder(ABC):
         for part in self.parts.close():
             self.skipped(part)
 
-    def waiting(self, ids: Collection[str]) -> None:  # noqa: B027 - most have no use for it
-        """A dialect that is read once asks whatever it is told to ask."""
+    def waiting(self, ids: Collection[str]) -> None:
+        """Know it, for a dialect that is read again: see `asks`."""
+        self._waiting = ids
+
+    def asks(self, id: str) -> bool:
+        """Whether to ask this: who reads it again is not asked what has its answer."""
+        return self._waiting is None or id in self._waiting
 
     def encode(self, entries: Sequence[Entry]) -> list[Frame]:
         """The frames of all parts."""

@@ -54,10 +54,6 @@ class Tiny(PartsEncoder):
         self._is_final = is_final
         self._asked = False
         self._asks_once = asks_once
-        self._waiting: Collection[str] = ()
-
-    def waiting(self, ids: Collection[str]) -> None:
-        self._waiting = ids
 
     def begin(self, place: Place) -> list[Frame]:
         return self._say(f"begin {place.turn} {place.after}")
@@ -66,7 +62,7 @@ class Tiny(PartsEncoder):
         match part:
             case Delta(_, _, content):
                 return self._say(content)
-            case Call(call_id, _, _, "client") if self._asks_once and call_id not in self._waiting:
+            case Call(call_id, _, _, "client") if self._asks_once and not self.asks(call_id):
                 return self._say(f"answered {call_id}")
             case Call(call_id, _, _, "client"):
                 self._asked = True
