@@ -23,7 +23,7 @@ from ..events import (
     fields_of,
 )
 from .encoder import PartsEncoder
-from .exchange import Frame, Pause, Place
+from .exchange import Frame, Pause, Place, last_answered
 from .parts import (
     Asked,
     Call,
@@ -263,11 +263,7 @@ def message_start(said: Sequence[Entry], unanswered: Collection[str]) -> int:
     Approvals and client tools go on with the message that has them, from whose beginning a client
     that comes back has to be told: it forgets what it has of it.
     """
-    asked = [(each.seq, each.event) for each in said if each.type == Question.type]
-    answered = (
-        seq for seq, event in asked if isinstance(event, Question) and event.id not in unanswered
-    )
-    return max(answered, default=0)
+    return last_answered([each for each in said if each.type == Question.type], unanswered)
 
 
 def _id(kind: Kind, at: int) -> str:

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 from pydantic import BaseModel
 
 from ..errors import BadRequest
-from ..events import Entry
+from ..events import Approval, ClientTool, Entry, Question
 from ..sse import Event
+
+QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
 
 
 class Frame(NamedTuple):
@@ -218,6 +220,22 @@ class StartTurn:
 FindStart: TypeAlias = Callable[[Sequence[Entry], Collection[str]], int]
 
 
+def last_answered(said: Sequence[Entry], unanswered: Collection[str]) -> int:
+    """The number of the last question that nobody waits for any more; 0 if there is none."""
+    answered = (seq for name, seq in questions_in(said).items() if name not in unanswered)
+    return max(answered, default=0)
+
+
+def questions_in(said: Sequence[Entry]) -> dict[str, int]:
+    """The entries that want an answer, by the ID under which it is given."""
+    events = [(each.event, each.seq) for each in said if each.type in QUESTIONS]
+    return {
+        event.id: seq
+        for event, seq in events
+        if isinstance(event, Question | Approval | ClientTool)
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowTurn:
     """Tell a turn, from the beginning or after an entry, whether or not it has ended."""
@@ -226,7 +244,7 @@ class FollowTurn:
     session_id: str
     turn: int | None = None  # None: the latest
     run_id: str | None = None  # where the client can tell: no other run of the same place
-    after: int | FindStart | None = 0  # None: the last that was asked and answered
+    after: int | FindStart = 0
     is_streamed: bool = True  # false: what has been said so far, at once
     only_active: bool = False  # 204 where there is no turn, or it has ended
 

@@ -21,6 +21,7 @@ from asgi_agent.dialects.exchange import (
     RemoveSession,
     Reply,
     StartTurn,
+    last_answered,
 )
 from asgi_agent.dialects.parts import Asked, Call, Delta, Over, Part, Said
 from asgi_agent.endpoints.channel import Channel
@@ -109,9 +110,11 @@ def action_of(asked: Any) -> Action:
         case "start":
             answers = [Answer(*each) for each in wanted.pop("answers", ())]
             return StartTurn(encoder=encoder, answers=answers, **wanted)
-        case "follow" if wanted.pop("after_words", False):
-            return FollowTurn(encoder=encoder, after=after_words, **wanted)
         case "follow":
+            if wanted.pop("after_words", False):
+                wanted["after"] = after_words
+            elif wanted.get("after", 0) is None:
+                wanted["after"] = last_answered
             return FollowTurn(encoder=encoder, **wanted)
         case "cancel":
             tells = wanted.pop("tells", False)
