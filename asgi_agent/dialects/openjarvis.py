@@ -41,6 +41,11 @@ def is_too_long(error: str) -> bool:
     return any(sign in error.lower() for sign in TOO_LONG_SIGNS)
 
 
+def apology(told: str, error: str) -> str:
+    """What stands for an answer: `told` of the error, unless the whole of it reads as too long."""
+    return TOO_LONG if is_too_long(error) else f"Sorry, an error occurred: {told}"
+
+
 def estimated_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
     """About how many tokens the conversation has: one for four characters."""
     texts = [str(message.get("content") or "") for message in messages]
@@ -130,8 +135,7 @@ class OpenJarvisCompletion(ChatCompletion):
     def _fail(self, message: str, code: str) -> list[Frame]:
         if "errors" not in self._extras:
             return super()._fail(message, code)
-        is_long = is_too_long(f"{message} {code}")
-        text = TOO_LONG if is_long else f"Sorry, an error occurred: {message}"
+        text = apology(message, f"{message} {code}")
         self._content.append(text)
         return [self._chunk({"content": text}, "stop"), DONE]
 
