@@ -20,7 +20,7 @@ from ..events import (
     fields_of,
 )
 from .encoder import PartsEncoder
-from .exchange import Frame, Pause, Place, tokens
+from .exchange import CANCELLED, Frame, Pause, Place, tokens
 from .parts import (
     Asked,
     Call,
@@ -180,8 +180,7 @@ class AgUiRun(PartsEncoder):
             case Cancelled() if self._is_1_0:
                 return [*frames, self._finished({"type": "cancelled"})]
             case _:
-                why = "The run was cancelled."
-                return [*frames, _frame("RUN_ERROR", message=why, code="cancelled")]
+                return [*frames, _frame("RUN_ERROR", message=CANCELLED, code="cancelled")]
 
     def _finished(self, outcome: Mapping[str, Any], **told: Any) -> Frame:
         return _frame("RUN_FINISHED", **self._run, **told, outcome=outcome)

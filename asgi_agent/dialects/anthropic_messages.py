@@ -16,6 +16,7 @@ from ..events import Approval, Complete, Error, Question, Terminal
 from ..inputs import parse
 from .encoder import PartsEncoder
 from .exchange import (
+    CANCELLED,
     Action,
     Answer,
     ChannelDialect,
@@ -216,7 +217,7 @@ class MessageStream(PartsEncoder):
             case Error(message):
                 return self._fail(message)
             case _:
-                return self._fail("The run was cancelled.")
+                return self._fail(CANCELLED)
 
     def _finish(self, reason: str) -> list[Frame]:
         closed = self._close()

@@ -15,6 +15,7 @@ from ..events import Approval, ClientTool, Entry, Question
 from ..sse import Event
 
 QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
+CANCELLED = "The run was cancelled."  # to clients whose protocol has but errors for it
 
 
 class Frame(NamedTuple):

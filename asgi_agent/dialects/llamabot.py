@@ -15,6 +15,7 @@ from ..events import Approval, Complete, Error, Question
 from ..inputs import parse
 from .encoder import PartsEncoder
 from .exchange import (
+    CANCELLED,
     Action,
     ChannelDialect,
     Frame,
@@ -26,7 +27,6 @@ from .exchange import (
 )
 from .parts import Asked, Call, Delta, Over, Part, as_json
 
-CANCELLED = "The run was cancelled."
 NOT_ANSWERED = "The agent has asked what nobody here can answer."
 
 EventName = Annotated[str, Field(min_length=1, pattern=r"^[^\r\n\x00]*$")]

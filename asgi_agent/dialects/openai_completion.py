@@ -10,7 +10,7 @@ from typing import Any
 
 from ..events import Approval, Cancelled, Error, Question, Terminal
 from .encoder import PartsEncoder
-from .exchange import Frame, Pause, Place, tokens, wire_id
+from .exchange import CANCELLED, Frame, Pause, Place, tokens, wire_id
 from .parts import Asked, Call, Delta, Over, Part, arguments, as_json
 
 FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
@@ -120,7 +120,7 @@ class ChatCompletion(PartsEncoder):
             case Error(message, code):
                 return self._fail(message, code)
             case Cancelled():
-                return self._fail("The run was cancelled.", "cancelled")
+                return self._fail(CANCELLED, "cancelled")
             case complete:
                 self._usage = usage_of(complete.usage)
                 if self._calls:
