@@ -30,7 +30,7 @@ FLOORS = (  # a room is a module, or a package, right below asgi_agent
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-GROUND = {"base", "exchange", "parts"}  # what all dialects stand on
+GROUND = {"base", "exchange", "parts", "encoder"}  # what all dialects stand on
 PARTS_OF = {  # the further files of a dialect
     "a2a_task": "a2a",
     "ag_ui_run": "ag_ui",

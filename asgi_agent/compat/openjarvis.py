@@ -18,7 +18,7 @@ from ..agents.threads import Returned
 from ..asgi import EventStream, Receive, Scope, Send
 from ..dialects.exchange import text_of
 from ..dialects.openai_completion import error_of
-from ..dialects.openjarvis import TOO_LONG, estimated_tokens, is_too_long
+from ..dialects.openjarvis import apology, estimated_tokens
 from ..dialects.parts import as_json
 from ..errors import AgentError, BadRequest
 from ..events import scrub, to_json
@@ -150,7 +150,7 @@ class AgentStreamBridge:
         if "errors" not in self._extras:
             code = error.code if isinstance(error, AgentError) else "agent_error"
             return [f"data: {as_json({'error': error_of(told, 'server_error', code=code)})}\n\n"]
-        text = TOO_LONG if is_too_long(str(error)) else f"Sorry, an error occurred: {told}"
+        text = apology(told, str(error))
         return [self._chunk(content=text, finish_reason="stop"), DONE]
 
     def _event(self, name: str, data: Any) -> list[str]:

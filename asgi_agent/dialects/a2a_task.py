@@ -1,6 +1,5 @@
 """One task of A2A, as it is streamed or as it stands."""
 
-from collections.abc import Collection
 from typing import Any, TypeAlias
 
 from ..errors import (
@@ -23,7 +22,8 @@ from ..events import (
     Terminal,
     fields_of,
 )
-from .exchange import Frame, PartsEncoder, Pause, Place
+from .encoder import PartsEncoder
+from .exchange import Frame, Pause, Place
 from .parts import Asked, Call, Delta, Opened, Over, Part, Result, Said, as_json
 
 INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
@@ -81,7 +81,6 @@ class A2ATask(PartsEncoder):
         self._is_cancelled = is_cancelled
         self._after = self._messages = 0
         self._asked: list[Told] = []  # parts: what the task waits for
-        self._unanswered: Collection[str] | None = None  # None: whatever is asked
         self._status: Told = {"state": "TASK_STATE_WORKING"}
         self._artifacts: dict[int, list[str]] = {}
         self._task: Told = {}
@@ -107,13 +106,13 @@ class A2ATask(PartsEncoder):
                 return [self._text(at, content)]
             case Call(call_id, name, args, actor):
                 called = {"type": "tool_call", "id": call_id, "name": name, "args": args}
-                if actor == "client" and self._asks(call_id):
+                if actor == "client" and self.asks(call_id):
                     self._asked += [{"data": {**called, "type": "client_tool"}}]
                 return [self._working({"data": called})] if actor == "server" else []
             case Result():
                 return [self._working({"data": _result(part)})]
             case Asked(event):
-                self._asked += _question(event) if self._asks(event.id) else []
+                self._asked += _question(event) if self.asks(event.id) else []
                 return []
             case Said(event):
                 return [self._working(_said(event))]
@@ -121,10 +120,6 @@ class A2ATask(PartsEncoder):
                 return [self._over(event)]
             case _:
                 return []  # reasoning is not for other agents, and a call is told whole
-
-    def waiting(self, ids: Collection[str]) -> None:
-        """Who looks at the task again is not asked what has its answer."""
-        self._unanswered = ids
 
     def skipped(self, part: Part) -> None:
         """Keep the artifacts: the task has them all."""
@@ -161,9 +156,6 @@ class A2ATask(PartsEncoder):
         task = {**self._task, "status": self._status, "artifacts": artifacts}
         result = {"task": task} if self._is_sent else task
         return 200, {"jsonrpc": "2.0", "id": self._call_id, "result": result}
-
-    def _asks(self, id: str) -> bool:
-        return self._unanswered is None or id in self._unanswered
 
     def _text(self, at: int, content: str) -> Frame:
         is_more = bool(self._artifacts[at])

@@ -27,6 +27,7 @@ from .exchange import (
     Parse,
     Received,
     StartTurn,
+    last_answered,
     operation,
     prompt_of,
     text_of,
@@ -126,7 +127,7 @@ def _asked(received: Received) -> Action:
 def _followed(thread_id: str, received: Received) -> Action:
     run_id, version = map(received.query.get, ("runId", "protocolVersion"))
     encoder = AgUiRun(run_id, version)
-    return FollowTurn(encoder=encoder, session_id=thread_id, after=None, only_active=True)
+    return FollowTurn(encoder=encoder, session_id=thread_id, after=last_answered, only_active=True)
 
 
 def _resolved(thread_id: str, entry: ResumeEntry) -> Answer:

@@ -19,7 +19,8 @@ from ..events import (
     Terminal,
     fields_of,
 )
-from .exchange import Frame, PartsEncoder, Pause, Place, tokens
+from .encoder import PartsEncoder
+from .exchange import CANCELLED, Frame, Pause, Place, tokens
 from .parts import (
     Asked,
     Call,
@@ -35,6 +36,7 @@ from .parts import (
     Said,
     arguments,
     as_json,
+    as_text,
 )
 
 PROTOCOL_VERSION = "1.0"
@@ -120,7 +122,7 @@ class AgUiRun(PartsEncoder):
         """Their run ends where an answer is due: a person's, or the result of a client tool."""
         if not self._interrupts and not self._pending:
             return None
-        ended = [frame for part in self.parts.close() for frame in self.tell(part)]
+        ended = self.tell_all(self.parts.close())
         return Pause([*ended, self._finished(self._outcome())])
 
     def cut_off(self, failure: str) -> list[Frame]:
@@ -147,7 +149,7 @@ class AgUiRun(PartsEncoder):
             "TOOL_CALL_RESULT",
             messageId=self._id(RESULT, self._results),
             toolCallId=call,
-            content=result if isinstance(result, str) else as_json(result),
+            content=as_text(result),
             role="tool",
             **_given(metadata=metadata),
         )
@@ -178,8 +180,7 @@ class AgUiRun(PartsEncoder):
             case Cancelled() if self._is_1_0:
                 return [*frames, self._finished({"type": "cancelled"})]
             case _:
-                why = "The run was cancelled."
-                return [*frames, _frame("RUN_ERROR", message=why, code="cancelled")]
+                return [*frames, _frame("RUN_ERROR", message=CANCELLED, code="cancelled")]
 
     def _finished(self, outcome: Mapping[str, Any], **told: Any) -> Frame:
         return _frame("RUN_FINISHED", **self._run, **told, outcome=outcome)

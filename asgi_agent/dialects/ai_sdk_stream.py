@@ -22,7 +22,8 @@ from ..events import (
     Terminal,
     fields_of,
 )
-from .exchange import Frame, PartsEncoder, Pause, Place
+from .encoder import PartsEncoder
+from .exchange import Frame, Pause, Place, last_answered
 from .parts import (
     Asked,
     Call,
@@ -37,6 +38,7 @@ from .parts import (
     Result,
     Said,
     as_json,
+    as_text,
 )
 
 FINISH_REASONS = ("stop", "length", "content-filter", "tool-calls", "error")  # and "other"
@@ -72,7 +74,6 @@ class UIMessageStream(PartsEncoder):
         self._message_id = message_id
         self._told = set(told)
         self._denied = denied
-        self._unanswered: Collection[str] | None = None  # None: whatever is asked
         self._waits_for: set[str] = set()  # the kinds of what was asked, and is not answered
         self._names: dict[str, str] = {}  # of calls of which nothing is told yet
         self._calls: dict[str, Call] = {}
@@ -87,10 +88,6 @@ class UIMessageStream(PartsEncoder):
             chunk("start-step"),
             *(chunk("tool-output-denied", toolCallId=each) for each in denied),
         ]
-
-    def waiting(self, ids: Collection[str]) -> None:
-        """What is answered is not asked again, in a replay."""
-        self._unanswered = ids
 
     def skipped(self, part: Part) -> None:
         """Note the calls: their results may still come."""
@@ -130,7 +127,7 @@ class UIMessageStream(PartsEncoder):
         """The client goes on: with an approval, with the output of a tool, with another message."""
         if not self._waits_for:
             return None
-        closing = [frame for part in self.parts.close() for frame in self.tell(part)]
+        closing = self.tell_all(self.parts.close())
         reason = "stop" if self._waits_for == {Question.type} else "tool-calls"
         return Pause([*closing, *_finish(reason)])
 
@@ -159,7 +156,7 @@ class UIMessageStream(PartsEncoder):
         if call.actor == "person":
             self._to_be_asked = call
             return []
-        if call.actor == "client" and self._asks(call.id):
+        if call.actor == "client" and self.asks(call.id):
             self._waits_for.add("client_tool")
             return [self._input(call, is_ours=False)]
         return [self._input(call, is_ours=True)]
@@ -209,7 +206,7 @@ class UIMessageStream(PartsEncoder):
         frames = [] if self._is_told(call) else [self._input(call, is_ours=True)]
         flags = {"dynamic": True, "providerExecuted": True} if self._is_dynamic(call) else {}
         if result.is_error:
-            text = result.result if isinstance(result.result, str) else as_json(result.result)
+            text = as_text(result.result)
             end = chunk("tool-output-error", toolCallId=result.id, errorText=text, **flags)
         else:
             end = chunk(
@@ -218,7 +215,7 @@ class UIMessageStream(PartsEncoder):
         return [*frames, end]
 
     def _approval(self, approval: Approval) -> list[Frame]:
-        is_asked = self._asks(approval.id)
+        is_asked = self.asks(approval.id)
         call = self._calls[approval.tool_id]
         is_told = call is not self._to_be_asked and self._is_told(call)
         frames = [] if is_told else [self._input(call, is_ours=not is_asked)]
@@ -235,7 +232,7 @@ class UIMessageStream(PartsEncoder):
 
     def _question(self, question: Question) -> list[Frame]:
         """As text, which every front end shows, and as data, for one that shows a form."""
-        if self._asks(question.id):
+        if self.asks(question.id):
             self._waits_for.add(Question.type)
         data = {"prompt": question.prompt}
         schema = {} if question.schema is None else {"schema": question.schema}
@@ -246,9 +243,6 @@ class UIMessageStream(PartsEncoder):
             chunk("text-end", id=text_id),
             chunk("data-question", id=question.id, data={**data, **schema}),
         ]
-
-    def _asks(self, id: str) -> bool:
-        return self._unanswered is None or id in self._unanswered
 
     def _over(self, event: Terminal) -> list[Frame]:
         match event:
@@ -269,11 +263,7 @@ def message_start(said: Sequence[Entry], unanswered: Collection[str]) -> int:
     Approvals and client tools go on with the message that has them, from whose beginning a client
     that comes back has to be told: it forgets what it has of it.
     """
-    asked = [(each.seq, each.event) for each in said if each.type == Question.type]
-    answered = (
-        seq for seq, event in asked if isinstance(event, Question) and event.id not in unanswered
-    )
-    return max(answered, default=0)
+    return last_answered([each for each in said if each.type == Question.type], unanswered)
 
 
 def _id(kind: Kind, at: int) -> str:

@@ -14,13 +14,14 @@ from pydantic import BaseModel, Field
 
 from ..events import Approval, Complete, Error, Question, Terminal
 from ..inputs import parse
+from .encoder import PartsEncoder
 from .exchange import (
+    CANCELLED,
     Action,
     Answer,
     ChannelDialect,
     Frame,
     Parse,
-    PartsEncoder,
     Pause,
     Place,
     Received,
@@ -30,7 +31,7 @@ from .exchange import (
     text_of,
     tokens,
 )
-from .parts import Asked, Call, Closed, Delta, Kind, Over, Part, Result, arguments, as_json
+from .parts import Asked, Call, Closed, Delta, Kind, Over, Part, Result, arguments, as_json, as_text
 
 SERVER_NAME = "agent"  # whose tools they are; elsewhere the name of an MCP server
 THINKING = {"type": "thinking", "thinking": "", "signature": ""}
@@ -107,7 +108,6 @@ class MessageStream(PartsEncoder):
         self._content: list[dict[str, Any]] = []  # the blocks so far, at their `index`
         self._open: Kind | None = None  # what the last of them is, if it goes on
         self._tools: dict[str, str] = {}  # of ours: the IDs of their blocks, by that of the call
-        self._refused: list[str] = []
         self._is_for_client = self._is_question = False
         self._stop_reason: str | None = None
         self._usage = (0, 0)
@@ -133,7 +133,7 @@ class MessageStream(PartsEncoder):
             case Result():
                 return self._returned(part)
             case Asked(Approval(approval_id)):
-                self._refused.append(approval_id)
+                self._refused.append(approval_id)  # here is nobody to ask
                 return []
             case Asked(Question(_, prompt)):
                 self._is_question = True
@@ -142,11 +142,6 @@ class MessageStream(PartsEncoder):
                 return self._over(event)
             case _:
                 return []
-
-    def refused(self) -> list[str]:
-        """Every approval: here is nobody to ask."""
-        refused, self._refused = self._refused, []
-        return refused
 
     def pause(self) -> Pause | None:
         """A tool of the client is for its next request; a question is for a new conversation."""
@@ -195,7 +190,7 @@ class MessageStream(PartsEncoder):
         block_id = self._tools.pop(result.id, None)
         if block_id is None:
             return []
-        said = result.result if isinstance(result.result, str) else as_json(result.result)
+        said = as_text(result.result)
         content = [{"type": "text", "text": said}]
         own = {"tool_use_id": block_id, "is_error": result.is_error, "content": content}
         return self._whole_block({"type": "mcp_tool_result", **own})
@@ -222,7 +217,7 @@ class MessageStream(PartsEncoder):
             case Error(message):
                 return self._fail(message)
             case _:
-                return self._fail("The run was cancelled.")
+                return self._fail(CANCELLED)
 
     def _finish(self, reason: str) -> list[Frame]:
         closed = self._close()

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 from pydantic import BaseModel
 
 from ..errors import BadRequest
-from ..events import Entry
+from ..events import Approval, ClientTool, Entry, Question
 from ..sse import Event
-from .parts import Part, Parts
+
+QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
+CANCELLED = "The run was cancelled."  # to clients whose protocol has but errors for it
 
 
 class Frame(NamedTuple):
@@ -118,63 +120,6 @@ class Encoder(Protocol):
         ...
 
 
-class PartsEncoder:
-    """An `Encoder` that tells the parts of a run. A dialect says how, part by part, in `tell`."""
-
-    headers: Sequence[tuple[bytes, bytes]] = ()
-    is_whole = False
-
-    def __init__(self) -> None:
-        self.parts = Parts()
-
-    def begin(self, place: Place) -> list[Frame]:
-        """Nothing, unless the dialect has it otherwise."""
-        return []
-
-    def skip(self, entries: Sequence[Entry]) -> None:
-        """Know what was told, without telling it."""
-        for entry in entries:
-            for part in self.parts.feed(entry):
-                self.skipped(part)
-        for part in self.parts.close():
-            self.skipped(part)
-
-    def waiting(self, ids: Collection[str]) -> None:
-        """A dialect that is read once asks whatever it is told to ask."""
-
-    def encode(self, entries: Sequence[Entry]) -> list[Frame]:
-        """The frames of all parts."""
-        return [
-            frame
-            for entry in entries
-            for part in self.parts.feed(entry)
-            for frame in self.tell(part)
-        ]
-
-    def tell(self, part: Part) -> list[Frame]:
-        """The frames of one part."""
-        raise NotImplementedError
-
-    def skipped(self, part: Part) -> None:
-        """An earlier response has told this part."""
-
-    def whole(self) -> tuple[int, Any]:
-        """Nothing, in a dialect that is always streamed."""
-        return 204, None
-
-    def refuse(self, error: BadRequest) -> Any:
-        """Errors have nothing of what was asked, as a rule."""
-        return None
-
-    def refused(self) -> list[str]:
-        """None: a dialect that has no word for approvals refuses them."""
-        return []
-
-    def pause(self) -> Pause | None:
-        """Go on: a dialect whose client acts in a request of its own ends the response."""
-        return None
-
-
 def wire_id(session_id: str, call_id: str) -> str:
     """A call's ID, where the client's next request names nothing else by which to find the run.
 
@@ -276,6 +221,22 @@ class StartTurn:
 FindStart: TypeAlias = Callable[[Sequence[Entry], Collection[str]], int]
 
 
+def last_answered(said: Sequence[Entry], unanswered: Collection[str]) -> int:
+    """The number of the last question that nobody waits for any more; 0 if there is none."""
+    answered = (seq for name, seq in questions_in(said).items() if name not in unanswered)
+    return max(answered, default=0)
+
+
+def questions_in(said: Sequence[Entry]) -> dict[str, int]:
+    """The entries that want an answer, by the ID under which it is given."""
+    events = [(each.event, each.seq) for each in said if each.type in QUESTIONS]
+    return {
+        event.id: seq
+        for event, seq in events
+        if isinstance(event, Question | Approval | ClientTool)
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowTurn:
     """Tell a turn, from the beginning or after an entry, whether or not it has ended."""
@@ -284,7 +245,7 @@ class FollowTurn:
     session_id: str
     turn: int | None = None  # None: the latest
     run_id: str | None = None  # where the client can tell: no other run of the same place
-    after: int | FindStart | None = 0  # None: the last that was asked and answered
+    after: int | FindStart = 0
     is_streamed: bool = True  # false: what has been said so far, at once
     only_active: bool = False  # 204 where there is no turn, or it has ended
 

@@ -13,12 +13,13 @@ from pydantic import BaseModel, Field
 from ..errors import InvalidInput
 from ..events import Approval, Complete, Error, Question
 from ..inputs import parse
+from .encoder import PartsEncoder
 from .exchange import (
+    CANCELLED,
     Action,
     ChannelDialect,
     Frame,
     Parse,
-    PartsEncoder,
     Pause,
     Received,
     StartTurn,
@@ -26,7 +27,6 @@ from .exchange import (
 )
 from .parts import Asked, Call, Delta, Over, Part, as_json
 
-CANCELLED = "The run was cancelled."
 NOT_ANSWERED = "The agent has asked what nobody here can answer."
 
 EventName = Annotated[str, Field(min_length=1, pattern=r"^[^\r\n\x00]*$")]
@@ -75,7 +75,6 @@ class LlamaBotAnswer(PartsEncoder):
         super().__init__()
         self._wishes = wishes
         self._ends_with_cr = False
-        self._refused: list[str] = []
         self._is_asked = False
 
     def tell(self, part: Part) -> list[Frame]:
@@ -84,7 +83,7 @@ class LlamaBotAnswer(PartsEncoder):
             case Delta("text", _, content):
                 return self._text(content)
             case Asked(Approval(approval_id)):
-                self._refused.append(approval_id)
+                self._refused.append(approval_id)  # here is nobody to ask
             case Asked(Question()) | Call(actor="client"):
                 self._is_asked = True
             case Over(event):
@@ -92,11 +91,6 @@ class LlamaBotAnswer(PartsEncoder):
             case _:
                 pass
         return []
-
-    def refused(self) -> list[str]:
-        """Every approval: here is nobody to ask."""
-        refused, self._refused = self._refused, []
-        return refused
 
     def pause(self) -> Pause | None:
         """A failure, where only an answer would help: the client never comes back with one."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..events import Approval, Cancelled, Error, Question, Terminal
-from .exchange import Frame, PartsEncoder, Pause, Place, tokens, wire_id
+from .encoder import PartsEncoder
+from .exchange import CANCELLED, Frame, Pause, Place, tokens, wire_id
 from .parts import Asked, Call, Delta, Over, Part, arguments, as_json
 
 FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
@@ -33,7 +34,6 @@ class ChatCompletion(PartsEncoder):
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: list[dict[str, Any]] = []
-        self._refused: list[str] = []
         self._has_asked = False
         self._finish_reason = "stop"
         self._usage = usage_of(None)
@@ -56,7 +56,7 @@ class ChatCompletion(PartsEncoder):
             case Call(actor="client"):
                 return self._call(part)
             case Asked(Approval(approval_id)):
-                self._refused.append(approval_id)
+                self._refused.append(approval_id)  # here is nobody to ask
                 return []
             case Asked(Question(_, prompt)):
                 self._has_asked = True
@@ -65,11 +65,6 @@ class ChatCompletion(PartsEncoder):
                 return self._over(event)
             case _:
                 return []
-
-    def refused(self) -> list[str]:
-        """Every approval: here is nobody to ask."""
-        refused, self._refused = self._refused, []
-        return refused
 
     def pause(self) -> Pause | None:
         """A client tool is for the next request; a question is answered by a new conversation."""
@@ -125,7 +120,7 @@ class ChatCompletion(PartsEncoder):
             case Error(message, code):
                 return self._fail(message, code)
             case Cancelled():
-                return self._fail("The run was cancelled.", "cancelled")
+                return self._fail(CANCELLED, "cancelled")
             case complete:
                 self._usage = usage_of(complete.usage)
                 if self._calls:

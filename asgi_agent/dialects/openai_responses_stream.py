@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..events import Approval, Complete, Entry, Error, Question, Terminal, ToolExec
-from .exchange import Frame, PartsEncoder, Place, tokens, wire_id
+from .encoder import PartsEncoder
+from .exchange import Frame, Place, tokens, wire_id
 from .parts import (
     Asked,
     Call,
@@ -24,6 +25,7 @@ from .parts import (
     Result,
     arguments,
     as_json,
+    as_text,
 )
 
 SERVER_LABEL = "agent"  # whose tools they are; elsewhere the name of an MCP server
@@ -127,8 +129,7 @@ class ResponseStream(PartsEncoder):
                 return [*frames, *self.cut_off(NOT_KEPT)]
             self._seq = entry.seq
             frames += self._approved(entry)
-            for part in self.parts.feed(entry):
-                frames += self.tell(part)
+            frames += self.tell_all(self.parts.feed(entry))
         return frames
 
     def tell(self, part: Part) -> list[Frame]:  # noqa: PLR0911 - a table
@@ -245,13 +246,12 @@ class ResponseStream(PartsEncoder):
             return []  # it has returned before
         begun = [] if call.id in self._running else self._run(call)
         index = self._running.pop(call.id)
-        said = result.result if isinstance(result.result, str) else as_json(result.result)
         if result.is_error:
-            content = [{"type": "text", "text": said}]
+            content = [{"type": "text", "text": as_text(result.result)}]
             failure = {"type": "mcp_tool_execution_error", "content": content}
             self._output[index].update(status="failed", error=failure)
         else:
-            self._output[index].update(status="completed", output=said)
+            self._output[index].update(status="completed", output=as_text(result.result))
         event = f"response.mcp_call.{self._output[index]['status']}"
         return [*begun, *self._item_event(event, index), *self._done(index)]
 
@@ -277,7 +277,7 @@ class ResponseStream(PartsEncoder):
         ]
 
     def _asked(self, asked: Question | Approval) -> list[Frame]:
-        closed = [frame for part in self.parts.close() for frame in self.tell(part)]
+        closed = self.tell_all(self.parts.close())
         told = self._question(asked) if isinstance(asked, Question) else self._approval(asked)
         return [*closed, *told, *self._end("completed")]
 

@@ -13,7 +13,7 @@ from ..errors import BadRequest
 from ..events import Data
 from .exchange import Frame, Place
 from .openai_completion import DONE, ChatCompletion
-from .parts import Call, Part, Result, Said, arguments, as_json
+from .parts import Call, Part, Result, Said, arguments, as_json, as_text
 
 EXTRAS = frozenset({"events", "usage", "errors"})
 
@@ -39,6 +39,11 @@ def extras_of(query: Mapping[str, str], headers: Mapping[str, str]) -> frozenset
 def is_too_long(error: str) -> bool:
     """Whether this reads as if the conversation did not fit into the model."""
     return any(sign in error.lower() for sign in TOO_LONG_SIGNS)
+
+
+def apology(told: str, error: str) -> str:
+    """What stands for an answer: `told` of the error, unless the whole of it reads as too long."""
+    return TOO_LONG if is_too_long(error) else f"Sorry, an error occurred: {told}"
 
 
 def estimated_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
@@ -102,7 +107,7 @@ class OpenJarvisCompletion(ChatCompletion):
     def _returned(self, result: Result) -> dict[str, Any]:
         now = self._clock()
         latency = round(now - self._began.pop(result.id, now), 3)
-        text = result.result if isinstance(result.result, str) else as_json(result.result)
+        text = as_text(result.result)
         told = {"tool": result.name, "success": not result.is_error, "latency": latency}
         self._results.append(
             {
@@ -130,8 +135,7 @@ class OpenJarvisCompletion(ChatCompletion):
     def _fail(self, message: str, code: str) -> list[Frame]:
         if "errors" not in self._extras:
             return super()._fail(message, code)
-        is_long = is_too_long(f"{message} {code}")
-        text = TOO_LONG if is_long else f"Sorry, an error occurred: {message}"
+        text = apology(message, f"{message} {code}")
         self._content.append(text)
         return [self._chunk({"content": text}, "stop"), DONE]
 

@@ -262,8 +262,7 @@ class Parts:
     def _over(self, event: Terminal, seq: int) -> Iterator[Part]:
         if isinstance(event, Complete) and not self._has_text and event.data is not None:
             # An agent may say its answer only as a whole.
-            data = event.data
-            yield from self._delta("text", seq, data if isinstance(data, str) else as_json(data))
+            yield from self._delta("text", seq, as_text(event.data))
         yield from self.close()
         yield Over(event)
 
@@ -278,6 +277,11 @@ def _parsed(told: str) -> Any:
 
 # A value as JSON on one line of ASCII: some clients take U+2028 for the end of a line.
 as_json: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def as_text(value: Any) -> str:
+    """A value as a client reads it that reads text: itself, if it is text, or as JSON."""
+    return value if isinstance(value, str) else as_json(value)
 
 
 def arguments(args: Any) -> str:

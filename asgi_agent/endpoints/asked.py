@@ -1,15 +1,13 @@
 """What a run has said, and what of it wants an answer: pure functions of its entries."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
-from ..dialects.exchange import Answer, Place
+from ..dialects.exchange import QUESTIONS, Answer, Place
 from ..errors import UnknownSession
-from ..events import Approval, ClientTool, Entry, Question, entry
+from ..events import Entry, entry
 from ..logs import Page
 from ..sessions import Session
-
-QUESTIONS = frozenset({Question.type, Approval.type, ClientTool.type})
 
 
 def place_of(session: Session, turn: int, after: int = 0) -> Place:
@@ -28,7 +26,7 @@ def entries_of(gap: bytes | None, page: Page) -> list[Entry]:
 
 def is_latest(page: Page) -> bool:
     """Whether the run has said nothing beyond this page."""
-    return page.start + len(page.entries) > page.last
+    return page.through >= page.last
 
 
 def to_question(told: list[Entry], page: Page) -> tuple[list[Entry], list[Entry]]:
@@ -40,12 +38,6 @@ def to_question(told: list[Entry], page: Page) -> tuple[list[Entry], list[Entry]
     if page.is_end or not ends:
         return told, []
     return told[: ends[-1]], told[ends[-1] :]
-
-
-def last_answered(said: Sequence[Entry], unanswered: Collection[str]) -> int:
-    """The number of the last question that nobody waits for any more; 0 if there is none."""
-    answered = (seq for name, seq in questions_in(said).items() if name not in unanswered)
-    return max(answered, default=0)
 
 
 def named(answer: Answer, questions: dict[str, int]) -> Answer:
@@ -66,13 +58,3 @@ def prompt_of(session: Session) -> object:
     """What the turn that is under way was asked."""
     asked = (each["content"] for each in reversed(session.history) if each["role"] == "user")
     return next(asked, "")
-
-
-def questions_in(said: Sequence[Entry]) -> dict[str, int]:
-    """The entries that want an answer, by the ID under which it is given."""
-    events = [(each.event, each.seq) for each in said if each.type in QUESTIONS]
-    return {
-        event.id: seq
-        for event, seq in events
-        if isinstance(event, Question | Approval | ClientTool)
-    }

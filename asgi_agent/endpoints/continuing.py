@@ -8,9 +8,9 @@ the turn, so that the turns can be told apart.
 from collections.abc import Sequence
 
 from ..agents import Message
+from ..dialects.exchange import QUESTIONS
 from ..events import TERMINAL, BlockEnd, Entry, Question, Text
 from ..sessions import Session
-from .asked import QUESTIONS
 
 
 def end_of_response(said: Sequence[Entry], after: int) -> Entry | None:

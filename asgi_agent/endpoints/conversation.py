@@ -20,10 +20,10 @@ from ..errors import (
     TooManyRuns,
     UnknownQuestion,
 )
-from ..events import entry
 from ..inputs import AnswerMessage, CancelMessage, PromptMessage, ResumeMessage
 from ..middleware.backpressure import SLOW
 from ..sessions import Session
+from .asked import entries_of
 from .connection import Connection
 from .following import Start, find_start, pages
 from .service import Service
@@ -154,11 +154,8 @@ class Conversation:
         has_ended = False
         async with aclosing(pages(self._service.runs, session, start)) as following:
             async for gap, page in following:
-                if gap is not None:
-                    for message in self._dialect.messages(entry(0, gap)):
-                        await self._connection.send(message)
-                for seq, kept in enumerate(page.entries, page.start):
-                    for message in self._dialect.messages(entry(seq, kept)):
+                for each in entries_of(gap, page):
+                    for message in self._dialect.messages(each):
                         await self._connection.send(message)
                 has_ended = page.is_end
         self._current = None

@@ -8,12 +8,12 @@ from urllib.parse import parse_qsl
 
 from ..asgi import ASGIApp, EventStream, JSONResponse, Response, UntilDisconnect
 from ..dialects.exchange import (
+    QUESTIONS,
     Action,
     Answer,
     CancelTurn,
     Continued,
     Encoder,
-    FindStart,
     FollowTurn,
     Frame,
     Parse,
@@ -23,6 +23,7 @@ from ..dialects.exchange import (
     RemoveSession,
     Reply,
     StartTurn,
+    questions_in,
     to_sse,
 )
 from ..errors import (
@@ -39,15 +40,12 @@ from ..logs import Page
 from ..sessions import Session
 from ..sessions.keys import names_of
 from .asked import (
-    QUESTIONS,
     entries_of,
     is_asked,
     is_latest,
-    last_answered,
     named,
     place_of,
     prompt_of,
-    questions_in,
     to_question,
 )
 from .continuing import branch, end_of_response, is_continued, joined, mark
@@ -156,7 +154,7 @@ class Exchanges:
             raise UnknownSession("This turn is kept no longer.")
         if asked.after != 0:
             said = await self._entries_so_far(place.run_id)
-            after: int | FindStart = last_answered if asked.after is None else asked.after
+            after = asked.after
             if not isinstance(after, int):
                 after = after(said, await self._waiting(session, turn))
             if after > (said[-1].seq if said else 0):

@@ -65,4 +65,4 @@ async def pages(
                 gap = encode(Data("gap", {"last_event_id": missed, "next_event_id": following_id}))
                 asked = None
             yield gap, page
-            expected = page.start + len(page.entries)
+            expected = page.through + 1

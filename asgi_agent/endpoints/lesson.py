@@ -7,6 +7,7 @@ from typing import Any
 
 from ..asgi import ASGIApp, EventStream, JSONResponse, UntilDisconnect
 from ..dialects.base import EventStreamDialect
+from ..dialects.exchange import CANCELLED
 from ..dialects.lesson import CUT_OFF, FAILURE, LessonEventStream, error
 from ..errors import ClientDisconnected
 from ..events import Cancelled, Complete, scrub
@@ -46,7 +47,7 @@ class LessonEndpoints:
             case RunError(message):
                 status, body = error(500, message)
             case Cancelled():
-                status, body = error(500, "The run was cancelled.")
+                status, body = error(500, CANCELLED)
             case _:  # another worker goes on with it
                 status, body = error(503, "The server is shutting down.")
         return JSONResponse(body, status)

@@ -5,6 +5,7 @@ https://spec.openapis.org/oas/v3.1.1.html
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -41,17 +42,23 @@ class OpenAPI:
     """The description of all routes; the native ones above, and those of the dialects."""
 
     def __init__(self, dialects: Iterable[Dialect], agent_name: str) -> None:
+        self._dialects = tuple(dialects)
+        self._agent_name = agent_name
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """All but the servers. It is made when somebody asks, for most servers are never asked."""
         schemas: dict[str, Any] = {}
         paths: dict[str, dict[str, Any]] = {}
-        for described in (PATHS, *(each.describe() for each in dialects)):
+        for described in (PATHS, *(each.describe() for each in self._dialects)):
             for path, operations in described.items():
                 for method, each in operations.items():
                     known = paths.setdefault(path, {})
                     told = _hoisted(path, each, schemas)
                     known[method] = _either(known[method], told) if method in known else told
-        self.document = {
+        return {
             "openapi": "3.1.0",
-            "info": {"title": agent_name, "version": version("asgi_agent")},
+            "info": {"title": self._agent_name, "version": version("asgi_agent")},
             "paths": paths,
             "components": {"schemas": schemas},
         }

@@ -17,6 +17,7 @@ from asgi_agent.dialects.exchange import (
     Place,
     Received,
     StartTurn,
+    last_answered,
 )
 from asgi_agent.errors import BadRequest, InvalidInput
 from asgi_agent.events import ClientTool
@@ -226,7 +227,7 @@ def test_what_is_live_is_told_again() -> None:
         return action, started
 
     action, started = follow(runId="r", protocolVersion="1.0")
-    assert (action.session_id, action.after, action.only_active) == ("t", None, True)
+    assert (action.session_id, action.after, action.only_active) == ("t", last_answered, True)
     assert (started["runId"], started["protocolVersion"]) == ("r", "1.0")
     assert follow()[1] == {"type": "RUN_STARTED", "threadId": "t", "runId": "run"}
 

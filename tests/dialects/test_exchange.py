@@ -1,4 +1,4 @@
-"""What dialects of requests and responses share: frames, parts, the IDs of calls, contents."""
+"""What dialects of requests and responses share: frames, the IDs of calls, contents."""
 
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,6 @@ from pydantic import BaseModel
 
 from asgi_agent.dialects.exchange import (
     Frame,
-    PartsEncoder,
-    Place,
     operation,
     read_wire_id,
     text_of,
@@ -19,24 +17,8 @@ from asgi_agent.dialects.exchange import (
     tokens,
     wire_id,
 )
-from asgi_agent.dialects.parts import Closed, Opened, Part
-from asgi_agent.events import Text, Thinking, ToolDelta
 from asgi_agent.sse import EventStreamDecoder
-from tests.dialects.speech import entries, text
-
-
-class Names(PartsEncoder):
-    """Tells the names of the parts, and notes those that were told before."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.earlier: list[Part] = []
-
-    def tell(self, part: Part) -> list[Frame]:
-        return [Frame(type(part).__name__)]
-
-    def skipped(self, part: Part) -> None:
-        self.earlier.append(part)
+from tests.dialects.speech import text
 
 
 def test_frames_are_whole_events_with_or_without_a_name() -> None:
@@ -58,34 +40,6 @@ def test_frames_are_read_as_they_were_written(frames: list[Frame]) -> None:
     assert [each.data.replace("\ufffd", "?") for each in read] == [
         each.replace("\ufffd", "?") for each in told
     ]
-
-
-def test_a_response_tells_each_part() -> None:
-    encoder = Names()
-    assert encoder.begin(Place("s", 1, "r")) == []
-    frames = encoder.encode(entries(Thinking("hm"), Text("a")))
-    assert [frame.data for frame in frames] == ["Opened", "Delta", "Closed", "Opened", "Delta"]
-
-
-def test_what_an_earlier_response_has_told_is_known_and_not_told() -> None:
-    encoder = Names()
-    speech = entries(Text("a"), ToolDelta("1", "a", "{"), Text("b"))
-    encoder.skip(speech[:2])
-    assert encoder.earlier[0] == Opened("text", 1)
-    assert encoder.earlier[2] == Closed("text", 1, "a")
-    assert [type(part).__name__ for part in encoder.earlier[-1:]] == ["CallDropped"]
-    assert [frame.data for frame in encoder.encode(speech[2:])] == ["Opened", "Delta"]
-
-
-def test_a_dialect_that_says_nothing_else_refuses_nothing_and_never_pauses() -> None:
-    encoder = PartsEncoder()
-    encoder.skip(entries(Text("a")))
-    assert encoder.refused() == []
-    assert encoder.pause() is None
-    assert encoder.headers == ()
-    assert encoder.whole() == (204, None)
-    with pytest.raises(NotImplementedError):
-        encoder.encode(entries(Text("a")))
 
 
 @given(st.uuids(), text)

@@ -23,6 +23,7 @@ from asgi_agent.dialects.parts import (
     Said,
     arguments,
     as_json,
+    as_text,
 )
 from asgi_agent.events import (
     AgentEvent,
@@ -381,6 +382,10 @@ def test_a_little_of_everything_comes_in_its_order() -> None:
 )
 def test_arguments_are_a_json_object_whatever_the_agent_gave(args: object, text: str) -> None:
     assert arguments(args) == text
+
+
+def test_text_is_told_as_it_is_and_all_else_as_json() -> None:
+    assert [as_text(each) for each in ("é", "", 1, None)] == ["é", "", "1", "null"]
 
 
 def test_json_is_one_line_of_ascii() -> None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from asgi_agent import AgentApp
 from asgi_agent.asgi import Receive, Scope, Send, WebSocket, locate
+from asgi_agent.dialects.encoder import PartsEncoder
 from asgi_agent.dialects.exchange import (
     Abort,
     Action,
@@ -14,13 +15,13 @@ from asgi_agent.dialects.exchange import (
     CancelTurn,
     FollowTurn,
     Frame,
-    PartsEncoder,
     Pause,
     Place,
     Received,
     RemoveSession,
     Reply,
     StartTurn,
+    last_answered,
 )
 from asgi_agent.dialects.parts import Asked, Call, Delta, Over, Part, Said
 from asgi_agent.endpoints.channel import Channel
@@ -52,13 +53,8 @@ class Tiny(PartsEncoder):
         self._fails_at = fails_at
         self._refuses = refuses
         self._is_final = is_final
-        self._refused: list[str] = []
         self._asked = False
         self._asks_once = asks_once
-        self._waiting: Collection[str] = ()
-
-    def waiting(self, ids: Collection[str]) -> None:
-        self._waiting = ids
 
     def begin(self, place: Place) -> list[Frame]:
         return self._say(f"begin {place.turn} {place.after}")
@@ -67,7 +63,7 @@ class Tiny(PartsEncoder):
         match part:
             case Delta(_, _, content):
                 return self._say(content)
-            case Call(call_id, _, _, "client") if self._asks_once and call_id not in self._waiting:
+            case Call(call_id, _, _, "client") if self._asks_once and not self.asks(call_id):
                 return self._say(f"answered {call_id}")
             case Call(call_id, _, _, "client"):
                 self._asked = True
@@ -84,10 +80,6 @@ class Tiny(PartsEncoder):
                 return self._say(event.type)
             case _:
                 return []
-
-    def refused(self) -> list[str]:
-        refused, self._refused = self._refused, []
-        return refused
 
     def pause(self) -> Pause | None:
         return Pause(self._say("pause"), self._is_final) if self._asked else None
@@ -118,9 +110,11 @@ def action_of(asked: Any) -> Action:
         case "start":
             answers = [Answer(*each) for each in wanted.pop("answers", ())]
             return StartTurn(encoder=encoder, answers=answers, **wanted)
-        case "follow" if wanted.pop("after_words", False):
-            return FollowTurn(encoder=encoder, after=after_words, **wanted)
         case "follow":
+            if wanted.pop("after_words", False):
+                wanted["after"] = after_words
+            elif wanted.get("after", 0) is None:
+                wanted["after"] = last_answered
             return FollowTurn(encoder=encoder, **wanted)
         case "cancel":
             tells = wanted.pop("tells", False)
