@@ -13,7 +13,7 @@ from .catalogue import Requirement, catalogue, frozen
 from .checks import CHECKS
 from .registry import Registered
 from .transcript import Record
-from .verdict import Outcome, Verdict, unknown
+from .verdict import Outcome, Verdict, unknown, worst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,6 @@ def _judge_one(requirement: Requirement, record: Record, before: Mapping[str, Re
 
 
 _SOUND = {Verdict.PASS, Verdict.INFO, Verdict.SKIP}
-_WORST_FIRST = ("broken", "unstable", "noted", "holds", "unknown")
 
 
 def _outcome(requirement: Requirement, record: Record) -> Outcome:
@@ -80,8 +79,7 @@ def _outcome(requirement: Requirement, record: Record) -> Outcome:
     if all(missing):
         return unknown(f"not recorded: {missing[0]}")
     able = (each for each, what in zip(checks, missing, strict=True) if not what)
-    outcomes = [_call(each, record) for each in able]
-    outcome = min(outcomes, key=lambda each: _WORST_FIRST.index(each.found))
+    outcome = worst(_call(each, record) for each in able)
     if not outcome.evidence:
         raise ValueError("the check gives no evidence")
     return outcome
