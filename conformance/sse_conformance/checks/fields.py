@@ -7,7 +7,7 @@ from ..emission import FIELDS, Emission
 from ..options import Options
 from ..registry import check
 from ..sse import Line
-from ..sse.interpretation import DIGITS
+from ..sse.interpretation import is_time
 from ..sse.lines import BOM
 from ..transcript import Exchange
 from ..verdict import Outcome, broken, holds, noted, unknown
@@ -55,7 +55,7 @@ def _is_misspelt(line: Line) -> bool:
 def retry_is_a_number(stream: Stream) -> Outcome:
     lines = [line for line in stream.lines if line.name == b"retry"]
     for line in lines:
-        if not line.value or not DIGITS.issuperset(line.value):
+        if not is_time(line.value):
             return broken(f"not only digits; {shown(line)}")
     asked = [] if stream.emission is None else [each.retry for each in stream.emission.asked]
     numbers = [number for number in asked if number is not None]
