@@ -51,7 +51,7 @@ class Emission:
     @property
     def status(self) -> int:
         """The status of the response; 0 if there is none."""
-        return 0 if self.exchange.head is None else self.exchange.head.status
+        return self.exchange.status
 
     @property
     def is_refused(self) -> bool:

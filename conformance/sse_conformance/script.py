@@ -37,7 +37,7 @@ _CAPABILITIES = TypeAdapter(Capabilities)
 
 def capabilities_of(exchange: Exchange) -> Capabilities | None:
     """What the answer to a GET without a script says; None if that is not of the contract."""
-    if exchange.head is None or exchange.head.status != 200:
+    if exchange.status != 200:
         return None
     try:
         return _CAPABILITIES.validate_json(exchange.content)

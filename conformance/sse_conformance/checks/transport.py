@@ -255,7 +255,7 @@ def type_is_not_sniffed(head: Head) -> Outcome:
 
 def no_content_is_none(exchanges: Iterable[Exchange]) -> Outcome:
     """All 204 among these."""
-    empty = [each for each in exchanges if each.head is not None and each.head.status == 204]
+    empty = [each for each in exchanges if each.status == 204]
     for exchange in empty:
         found = _content_of_204(exchange)
         if found:

@@ -25,8 +25,7 @@ DATA = (CONTINUATION, TEXT, BINARY)
 
 def is_accepted(dialogue: Dialogue) -> bool:
     """Whether there was a WebSocket at all."""
-    head = dialogue.handshake.head
-    return head is not None and head.status == 101
+    return dialogue.handshake.status == 101
 
 
 def theirs(dialogue: Dialogue) -> list[Frame]:

@@ -68,7 +68,7 @@ def record_identifiers(producer: Producer, record: Record) -> None:
         script = [event("before", identifier), event("after")]
         name = _name()
         began = emit(producer, script, request=producer.request(script, run=name))
-        if began.exchange.head is not None and began.exchange.head.status == 200:
+        if began.exchange.status == 200:
             record.add("opaque", _resume(producer, script, name, identifier))
 
 

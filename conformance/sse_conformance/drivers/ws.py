@@ -65,4 +65,4 @@ def plans(options: Options) -> list[Plan]:
 def _is_accepted(record: Record) -> bool:
     """Whether there was a WebSocket, if we have tried."""
     shaken = [each for each in record.all("handshake") if isinstance(each, Exchange)]
-    return all(each.head is not None and each.head.status == 101 for each in shaken)
+    return all(each.status == 101 for each in shaken)

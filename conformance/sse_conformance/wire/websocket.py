@@ -197,7 +197,7 @@ class Talk:
             seconds=self.patience,
             stop_after=lambda content: True,  # the head
         )
-        if exchange.head is None or exchange.head.status != 101:
+        if exchange.status != 101:
             self._finish("failed")
         else:
             self._take(exchange.content)  # of frames there may be some already
