@@ -12,7 +12,7 @@ from ..checks.emissions import PER_EMISSION
 from ..checks.seen import is_stream
 from ..emission import Emission
 from ..examples import PLAIN
-from ..measure import HELD_SECONDS
+from ..measure import HELD_SECONDS, asked_sleep
 from ..options import Options
 from ..script import Capabilities, Form, capabilities_of, request_for
 from ..transcript import Emitted, Exchange, Operations, Record, Request, Subject
@@ -168,7 +168,7 @@ class Line:
     def emit(self, script: Operations) -> Emitted | None:
         """Have this script emitted; None if nobody is there."""
         request = self._producer.request(script)
-        seconds = self._producer.patience(ANSWER_SECONDS) + _slept(script)
+        seconds = self._producer.patience(ANSWER_SECONDS) + asked_sleep(script)
         was_open = self._connection is not None
         exchange = self._exchange(request, seconds)
         if was_open and (exchange is None or (exchange.head is None and exchange.end != "timeout")):
@@ -196,9 +196,3 @@ def _stays(exchange: Exchange) -> bool:
     if head is None or exchange.end != "complete" or exchange.trailing:
         return False
     return head.http == "1.1" and "close" not in (head.value("connection") or "").lower()
-
-
-def _slept(script: Operations) -> float:
-    """For how many seconds the script says that nothing is to be done."""
-    times = (operation.get("sleep") for operation in script)
-    return sum(time for time in times if isinstance(time, int | float)) / 1000
