@@ -98,6 +98,11 @@ def replaced(usual: Pairs, special: Pairs, without: Collection[str] = ()) -> Fie
     return (*(field for field in own if field[0].lower() not in left_out), *given)
 
 
+def with_query(url: str, query: str) -> str:
+    """The URL with this in its query, behind what is there."""
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
 def written(request: Request) -> bytes:
     """The request as it goes over the wire: to the letter what is asked, also if it is wrong."""
     lines = [f"{request.method} {request.target} HTTP/{request.http}".encode()]
