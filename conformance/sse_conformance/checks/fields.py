@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from ..emission import FIELDS, Emission
+from ..emission import FIELDS, Emission, is_json_of
 from ..options import Options
 from ..registry import check
 from ..sse import Line
@@ -166,18 +166,11 @@ def data_are_no_debris(emission: Emission) -> Outcome:
     if emission.failure or len(emission.events) != 1:
         return unknown(f"it did not come: {emission.failure or emission.exchange.content[:60]!r}")
     value, written = emission.asked[0].data, emission.events[0].data
-    if _is_json_of(written, value):
+    if is_json_of(written, value):
         return holds(f"{cut(written)} is JSON")
     if written in _debris(value):
         return broken(f"byte {emission.events[0].offset}: the data are {cut(written)}")
     return noted(f"{cut(written)} was written for {json.dumps(value)}")
-
-
-def _is_json_of(text: str, value: object) -> bool:
-    try:
-        return bool(json.loads(text) == value)
-    except ValueError:
-        return False
 
 
 def _debris(value: object) -> Sequence[str]:
