@@ -139,6 +139,7 @@ def http_1_0_gets_no_chunks(exchange: Exchange) -> Outcome:
     return broken(evidence) if is_coded else holds(evidence)
 
 
+@check("HTTP-09", "get")
 def end_can_be_told(exchange: Exchange) -> Outcome:
     head = exchange.head
     if head is None or not is_stream(exchange):
@@ -154,11 +155,6 @@ def end_can_be_told(exchange: Exchange) -> Outcome:
     # message from a partially received message interrupted by network failure, a server SHOULD
     # generate encoding or length-delimited messages whenever possible." (RFC 9112, 6.3)
     return broken(f"{head.line('transfer-encoding')}; {evidence}, without a last chunk")
-
-
-@check("HTTP-09", "get")
-def watched_stream_ends_well(exchange: Exchange) -> Outcome:
-    return end_can_be_told(exchange)
 
 
 @check("HTTP-09", "emitted*")
