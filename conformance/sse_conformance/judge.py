@@ -36,8 +36,11 @@ def judge(record: Record, only: Iterable[str] | None = None) -> list[Result]:
     for requirement in catalogue().values():  # what is required by another comes before it
         if record.subject.mode in requirement.modes:
             results[requirement.id] = _judge_one(requirement, record, results)
-    order = [each for each in results.values() if wanted is None or each.requirement.id in wanted]
-    return sorted(order, key=lambda each: _place(each.requirement))
+    groups = list(dict.fromkeys(each.group for each in catalogue().values()))
+    found = [each for each in results.values() if wanted is None or each.requirement.id in wanted]
+    return sorted(
+        found, key=lambda each: (groups.index(each.requirement.group), each.requirement.id)
+    )
 
 
 def _judge_one(requirement: Requirement, record: Record, before: Mapping[str, Result]) -> Result:
@@ -134,8 +137,3 @@ def _broken(requirement: Requirement, record: Record) -> Verdict:
     if requirement.basis == "practice" and not is_claimed:
         return Verdict.WARN  # nobody fails for what he has not promised
     return Verdict.FAIL
-
-
-def _place(requirement: Requirement) -> tuple[int, str]:
-    groups = list(dict.fromkeys(each.group for each in catalogue().values()))
-    return groups.index(requirement.group), requirement.id
