@@ -17,6 +17,7 @@ from . import mutants as all_mutants
 from .baseline import compare, read_baseline, written
 from .catalogue import Mode, Requirement, catalogue
 from .drivers.asgi import asgi as drive_asgi
+from .drivers.check import Progress
 from .drivers.check import check as drive_check
 from .drivers.client import client as drive_client
 from .drivers.client import client_page, client_service
@@ -32,7 +33,6 @@ from .report.report import Exit, Report, report_on
 from .transcript import Record, load
 
 Given: TypeAlias = argparse.Namespace
-Progress: TypeAlias = Callable[[str], None]
 
 LEVELS = {"must": ("MUST",), "should": ("MUST", "SHOULD"), "may": ("MUST", "SHOULD", "MAY")}
 

@@ -51,7 +51,7 @@ class Emission:
     @property
     def status(self) -> int:
         """The status of the response; 0 if there is none."""
-        return 0 if self.exchange.head is None else self.exchange.head.status
+        return self.exchange.status
 
     @property
     def is_refused(self) -> bool:
@@ -84,12 +84,7 @@ class Emission:
 
     def is_same(self, event: Event, asked: Asked) -> bool:
         """Whether the data of this event are those that were asked for."""
-        if not self.is_json:
-            return event.data == asked.text
-        try:
-            return bool(json.loads(event.data) == asked.data)
-        except ValueError:
-            return False
+        return is_json_of(event.data, asked.data) if self.is_json else event.data == asked.text
 
     def text_of(self, event: Event) -> str | None:
         """The data of this event, out of the JSON in which they may be; None if they should be."""
@@ -99,6 +94,14 @@ class Emission:
             return str(json.loads(event.data))
         except ValueError:
             return None
+
+
+def is_json_of(text: str, value: object) -> bool:
+    """Whether the text is JSON that says this."""
+    try:
+        return bool(json.loads(text) == value)
+    except ValueError:
+        return False
 
 
 def is_whole(exchange: Exchange) -> bool:

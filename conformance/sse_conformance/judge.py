@@ -13,7 +13,7 @@ from .catalogue import Requirement, catalogue, frozen
 from .checks import CHECKS
 from .registry import Registered
 from .transcript import Record
-from .verdict import Outcome, Verdict, unknown
+from .verdict import Outcome, Verdict, unknown, worst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +36,11 @@ def judge(record: Record, only: Iterable[str] | None = None) -> list[Result]:
     for requirement in catalogue().values():  # what is required by another comes before it
         if record.subject.mode in requirement.modes:
             results[requirement.id] = _judge_one(requirement, record, results)
-    order = [each for each in results.values() if wanted is None or each.requirement.id in wanted]
-    return sorted(order, key=lambda each: _place(each.requirement))
+    groups = list(dict.fromkeys(each.group for each in catalogue().values()))
+    found = [each for each in results.values() if wanted is None or each.requirement.id in wanted]
+    return sorted(
+        found, key=lambda each: (groups.index(each.requirement.group), each.requirement.id)
+    )
 
 
 def _judge_one(requirement: Requirement, record: Record, before: Mapping[str, Result]) -> Result:
@@ -69,7 +72,6 @@ def _judge_one(requirement: Requirement, record: Record, before: Mapping[str, Re
 
 
 _SOUND = {Verdict.PASS, Verdict.INFO, Verdict.SKIP}
-_WORST_FIRST = ("broken", "unstable", "noted", "holds", "unknown")
 
 
 def _outcome(requirement: Requirement, record: Record) -> Outcome:
@@ -80,8 +82,7 @@ def _outcome(requirement: Requirement, record: Record) -> Outcome:
     if all(missing):
         return unknown(f"not recorded: {missing[0]}")
     able = (each for each, what in zip(checks, missing, strict=True) if not what)
-    outcomes = [_call(each, record) for each in able]
-    outcome = min(outcomes, key=lambda each: _WORST_FIRST.index(each.found))
+    outcome = worst(_call(each, record) for each in able)
     if not outcome.evidence:
         raise ValueError("the check gives no evidence")
     return outcome
@@ -136,8 +137,3 @@ def _broken(requirement: Requirement, record: Record) -> Verdict:
     if requirement.basis == "practice" and not is_claimed:
         return Verdict.WARN  # nobody fails for what he has not promised
     return Verdict.FAIL
-
-
-def _place(requirement: Requirement) -> tuple[int, str]:
-    groups = list(dict.fromkeys(each.group for each in catalogue().values()))
-    return groups.index(requirement.group), requirement.id

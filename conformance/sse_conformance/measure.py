@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 from .sse import Event
-from .transcript import Emitted, Exchange
+from .transcript import Emitted, Exchange, Operations
 
 STALL_SECONDS = 1.5  # a client reads nothing for so long
 HELD_SECONDS = 60.0  # and nobody comes back who has read nothing for so long
@@ -58,7 +58,7 @@ def made_within(emitted: Emitted, seconds: float) -> int:
     return FLOOD_SIZE * sum(at <= seconds for _, at in stamps(emitted.exchange.stream.events))
 
 
-def asked_sleep(emitted: Emitted) -> float:
+def asked_sleep(script: Operations) -> float:
     """For how long the script sleeps altogether, in seconds."""
-    times = (operation.get("sleep", 0) for operation in emitted.script)
+    times = (operation.get("sleep") for operation in script)
     return sum(time for time in times if isinstance(time, int | float)) / 1000

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from pydantic import TypeAdapter, ValidationError
 
 from .transcript import Exchange, Operation, Operations, Request
-from .wire.place import Pairs, ask
+from .wire.place import Pairs, ask, with_query
 
 Form: TypeAlias = Literal["POST", "GET"]
 LINE_END = re.compile("\r\n|\r|\n")
@@ -37,7 +37,7 @@ _CAPABILITIES = TypeAdapter(Capabilities)
 
 def capabilities_of(exchange: Exchange) -> Capabilities | None:
     """What the answer to a GET without a script says; None if that is not of the contract."""
-    if exchange.head is None or exchange.head.status != 200:
+    if exchange.status != 200:
         return None
     try:
         return _CAPABILITIES.validate_json(exchange.content)
@@ -70,7 +70,7 @@ def request_for(
     # Some decoders of base64url want padding, others refuse it: where the length is a multiple of
     # three there is none. To JSON, spaces at its end are nothing.
     query = "script=" + urlsafe_b64encode(content + b" " * (-len(content) % 3)).decode()
-    return ask(f"{url}{'&' if '?' in url else '?'}{query}", method=method or "GET", fields=fields)
+    return ask(with_query(url, query), method=method or "GET", fields=fields)
 
 
 @dataclass(frozen=True, slots=True)

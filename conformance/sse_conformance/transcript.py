@@ -104,6 +104,11 @@ class Exchange:
     trailing: bytes = b""  # what came after the response's end
     clock: Literal["real", "virtual"] = "real"  # virtual: in process, where no time has passed
 
+    @property
+    def status(self) -> int:
+        """The status of the response; 0 if there is none."""
+        return 0 if self.head is None else self.head.status
+
     @cached_property
     def content(self) -> bytes:
         """The whole body."""

@@ -1,5 +1,6 @@
 """What a check says about a requirement, and what becomes of that in a report."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -30,6 +31,14 @@ class Outcome:
     found: Literal["holds", "broken", "unstable", "noted", "unknown"]
     evidence: str
     reproducer: str = ""  # a `curl` line, a script: how to see it again
+
+
+_WORST_FIRST = ("broken", "unstable", "noted", "holds", "unknown")
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The one that matters most; of those, the first."""
+    return min(outcomes, key=lambda each: _WORST_FIRST.index(each.found))
 
 
 def holds(evidence: str) -> Outcome:

@@ -83,9 +83,7 @@ def a_failing_send_is_survived(calls: Calls) -> Outcome:
         if call.outcome == "raised" and call.facts.get("relation") == "chained":
             # What comes of it is another exception, which no host expects; but it is its effect.
             notes.append(outcome_of(call))
-        notes += (
-            f"{call.plan}: nobody closed the generator {each}" for each in texts(call, "collected")
-        )
+        notes += _collected(call)
     ends = ", ".join(sorted({call.outcome for call in struck}))
     return noted("; ".join(notes[:3])) if notes else holds(f"{len(struck)} sends failed: {ends}")
 
@@ -111,9 +109,7 @@ def a_cancellation_leaves_nothing(calls: Calls) -> Outcome:
             return broken(f"{call.plan}: then there is still {'; '.join(left)}")
         if (lingered := number(call, "lingered") or 0.0) > PROMPTLY:
             notes.append(f"{call.plan}: a task went on for {lingered:.1f} s, and ended")
-        notes += (
-            f"{call.plan}: nobody closed the generator {each}" for each in texts(call, "collected")
-        )
+        notes += _collected(call)
     for call in struck:
         if fault := _fault_after(call, FAREWELL, "it was cancelled"):
             return _unless_hurried(call, fault)
@@ -223,6 +219,12 @@ def _fault_after(call: Call, seconds: float, what: str) -> str:
     if _late(call) > seconds:
         return f"{call.plan}: {when}, and it ended {_late(call):.1f} s later"
     return ""
+
+
+def _collected(call: Call) -> list[str]:
+    """The generators that only the garbage collection has closed."""
+    places = texts(call, "collected")
+    return [f"{call.plan}: nobody closed the generator {each}" for each in places]
 
 
 def _unless_hurried(call: Call, fault: str) -> Outcome:

@@ -23,11 +23,11 @@ def events_come_through_the_compressor(samples: tuple[Emitted, ...]) -> Outcome:
         return unknown("no event of a compressed stream could be read, or there were no pauses")
     spreads = [_spread(each) for each in compressed]
     shown = ", ".join(f"{spread:.2f} s" for spread in spreads)
-    asked = asked_sleep(compressed[0])
+    asked = asked_sleep(compressed[0].script)
     evidence = f"events emitted over {asked:.2f} s could be read within {shown}"
     # Where nothing holds them back, they come as far apart as they are emitted.
     pairs = zip(compressed, spreads, strict=True)
-    in_heaps = [spread < asked_sleep(each) / 2 for each, spread in pairs]
+    in_heaps = [spread < asked_sleep(each.script) / 2 for each, spread in pairs]
     if all(in_heaps):
         return broken(evidence)
     return unstable(evidence) if any(in_heaps) else holds(evidence)

@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-from pydantic import TypeAdapter, ValidationError
-
 from ..emission import Emission
 from ..options import Options
 from ..registry import check
@@ -12,15 +10,13 @@ from ..transcript import Emitted, Exchange
 from ..verdict import Outcome, broken, holds, unknown
 from .emissions import NOT_ASKED, PER_EMISSION, emissions, outcome_of, per_emission
 from .roundtrip import cut, difference, dispatched, is_split_by_comments, round_trip
-from .seen import is_stream
+from .seen import data_of, is_stream
 from .streams import Stream, shown, stream_check
 
 # What may be special about scripts of which nothing but the very events may come.
 CARRIED = frozenset(
     {"ENC-04", "FRM-05", "FRM-06", "FRM-07", "FRM-10", "DSP-02", "DSP-04", "DSP-05"}
 )
-
-_OBJECT = TypeAdapter(dict[str, object])
 
 
 def comes_in_order(emission: Emission) -> Outcome:
@@ -126,21 +122,15 @@ def _is_terminal(event: Event, profile: str) -> bool:
     if profile == "openai":
         return event.data == "[DONE]"
     if profile == "ag-ui":
-        return _kind(event) in ("RUN_FINISHED", "RUN_ERROR")
+        return data_of(event).get("type") in ("RUN_FINISHED", "RUN_ERROR")
     return event.type in ("complete", "error", "cancelled", "done")
 
 
 def _may_follow(event: Event, profile: str) -> bool:
     """Whether it begins something new, or only says again that this is the end."""
-    return _kind(event) == "RUN_STARTED" if profile == "ag-ui" else event.type == "done"
-
-
-def _kind(event: Event) -> object:
-    """The `type` of the JSON object that the data are; None if they are none."""
-    try:
-        return _OBJECT.validate_json(event.data).get("type")
-    except ValidationError:
-        return None
+    if profile == "ag-ui":
+        return data_of(event).get("type") == "RUN_STARTED"
+    return event.type == "done"
 
 
 @stream_check("DSP-07")

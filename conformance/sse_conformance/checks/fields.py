@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 
-from ..emission import FIELDS, Emission
+from ..emission import FIELDS, Emission, is_json_of
 from ..options import Options
 from ..registry import check
 from ..sse import Line
-from ..sse.interpretation import DIGITS
+from ..sse.interpretation import is_time
 from ..sse.lines import BOM
 from ..transcript import Exchange
 from ..verdict import Outcome, broken, holds, noted, unknown
@@ -55,7 +55,7 @@ def _is_misspelt(line: Line) -> bool:
 def retry_is_a_number(stream: Stream) -> Outcome:
     lines = [line for line in stream.lines if line.name == b"retry"]
     for line in lines:
-        if not line.value or not DIGITS.issuperset(line.value):
+        if not is_time(line.value):
             return broken(f"not only digits; {shown(line)}")
     asked = [] if stream.emission is None else [each.retry for each in stream.emission.asked]
     numbers = [number for number in asked if number is not None]
@@ -166,18 +166,11 @@ def data_are_no_debris(emission: Emission) -> Outcome:
     if emission.failure or len(emission.events) != 1:
         return unknown(f"it did not come: {emission.failure or emission.exchange.content[:60]!r}")
     value, written = emission.asked[0].data, emission.events[0].data
-    if _is_json_of(written, value):
+    if is_json_of(written, value):
         return holds(f"{cut(written)} is JSON")
     if written in _debris(value):
         return broken(f"byte {emission.events[0].offset}: the data are {cut(written)}")
     return noted(f"{cut(written)} was written for {json.dumps(value)}")
-
-
-def _is_json_of(text: str, value: object) -> bool:
-    try:
-        return bool(json.loads(text) == value)
-    except ValueError:
-        return False
 
 
 def _debris(value: object) -> Sequence[str]:

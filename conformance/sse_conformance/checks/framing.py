@@ -161,13 +161,9 @@ def events_are_in_one_piece(emission: Emission) -> Outcome:
     return holds(f"{len(emission.events)} events, each in one piece")
 
 
-@check("FRM-11", "capabilities", "silent*")
-def silent_ones_too(capabilities: Exchange, emitted: tuple[Emitted, ...]) -> Outcome:
-    return outcome_of("FRM-11", events_are_in_one_piece, emissions(capabilities, emitted))
-
-
 @check("FRM-11", "capabilities", "paced*")
-def paced_ones_too(capabilities: Exchange, emitted: tuple[Emitted, ...]) -> Outcome:
+@check("FRM-11", "capabilities", "silent*")
+def silent_and_paced_ones_too(capabilities: Exchange, emitted: tuple[Emitted, ...]) -> Outcome:
     return outcome_of("FRM-11", events_are_in_one_piece, emissions(capabilities, emitted))
 
 

@@ -49,7 +49,7 @@ def the_head_comes_before_an_event(emitted: Samples, *, options: Options) -> Out
     times = [head.at for head in heads if head is not None]
     if not times:
         return unknown(came(emitted[0].exchange))
-    first = asked_sleep(emitted[0])
+    first = asked_sleep(emitted[0].script)
     evidence = f"the head came after {seconds(times)}; the first event was due after {first:.3f} s"
     return settled([time > HEAD_SECONDS * options.time_scale for time in times], evidence)
 
@@ -104,7 +104,7 @@ def heartbeats_do_not_wait_for_the_producer(emitted: Samples, *, options: Option
     if not found:
         return unknown(f"the producer has not slept; {came(emitted[0].exchange)}")
     silences = [longest_silence(each.exchange) for each in found]
-    slept = asked_sleep(found[0])
+    slept = asked_sleep(found[0].script)
     evidence = f"the producer slept for {slept:.1f} s; the longest silences: {seconds(silences)}"
     wrong = [
         silence > _longest(options) and _lasts(each, options)
@@ -132,7 +132,7 @@ def _longest(options: Options) -> float:
 def _lasts(emitted: Emitted, options: Options) -> bool:
     """Whether a silence lasted for as long as the producer has slept."""
     slack = SLACK_SECONDS * options.time_scale
-    return longest_silence(emitted.exchange) > asked_sleep(emitted) - slack
+    return longest_silence(emitted.exchange) > asked_sleep(emitted.script) - slack
 
 
 def _latest(batch: list[Emitted]) -> float:

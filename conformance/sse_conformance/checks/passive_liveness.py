@@ -8,6 +8,7 @@ from ..registry import check
 from ..sse import Block
 from ..transcript import Exchange
 from ..verdict import Outcome, broken, holds, unknown, unstable
+from .samples import seconds
 from .seen import answer, is_stream
 
 HEAD_SECONDS = 1.0  # in which a head should be there
@@ -65,7 +66,7 @@ def the_head_comes_at_once(get: Exchange, again: Streams, *, options: Options) -
     times = [each.head.at for each in of((get, *again)) if each.head is not None]
     if not times:
         return unknown(answer(get))
-    evidence = "the head came after " + ", ".join(f"{time:.3f} s" for time in times)
+    evidence = f"the head came after {seconds(times)}"
     late = [time > HEAD_SECONDS * options.time_scale for time in times]
     if all(late):
         return broken(evidence)

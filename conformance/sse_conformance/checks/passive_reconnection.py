@@ -1,12 +1,12 @@
 """What a reconnection meets, as far as it is seen from outside: WHATWG HTML 9.2.1 to 9.2.6."""
 
 from ..registry import check
+from ..sse.interpretation import is_time
 from ..transcript import Exchange
 from ..verdict import Outcome, broken, holds, noted, unknown, unstable
 from .seen import answer, is_stream
 
 HOUR = 3_600_000  # milliseconds
-DIGITS = frozenset(b"0123456789")
 
 
 @check("REC-04", "hostile_id*")
@@ -41,7 +41,7 @@ def retry_is_sane(exchange: Exchange) -> Outcome:
     if not is_stream(exchange):
         return unknown(answer(exchange))
     fields = [line for line in exchange.stream.lines if line.name == b"retry"]
-    valid = [line for line in fields if line.value and DIGITS.issuperset(line.value)]
+    valid = [line for line in fields if is_time(line.value)]
     if not valid:
         return unknown("no reconnection time is set")
     for line in valid:

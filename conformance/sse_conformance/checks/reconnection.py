@@ -18,11 +18,6 @@ def seen(exchange: Exchange) -> list[Event]:
     return [(each.type, each.data, each.last_event_id) for each in exchange.stream.events]
 
 
-def status(exchange: Exchange) -> int:
-    """0 if there is none."""
-    return 0 if exchange.head is None else exchange.head.status
-
-
 @check("REC-01", "uncut")
 def events_have_ids(emitted: Emitted) -> Outcome:
     events = emitted.exchange.stream.events
@@ -58,7 +53,7 @@ def nothing_is_lost_or_repeated(uncut: Emitted, cuts: Samples, resumed: Samples)
             continue  # a run does not repeat itself here, and so nothing can be compared
         judged += 1
         evidence = f"cut after {begun[-1][2]!r}: {came(second.exchange)}, with {_ids(rest)}"
-        if status(second.exchange) not in (200, 204):
+        if second.exchange.status not in (200, 204):
             return broken(f"{evidence}, and that ID was known")
         if rest != whole[len(begun) :]:
             return broken(f"{evidence}; missing was {_ids(whole[len(begun) :])}")
@@ -77,7 +72,7 @@ def an_id_means_nothing(emitted: Samples) -> Outcome:
         identifier = str(each.script[0]["id"])
         after = [event.data.strip('"') for event in each.exchange.stream.events]
         evidence = f"after {_shown(identifier)}: {came(each.exchange)}, with the events {after}"
-        if status(each.exchange) != 200 or after != ["after"]:
+        if each.exchange.status != 200 or after != ["after"]:
             return broken(f"{evidence}; one was to come, 'after'")
     return holds(f"{len(emitted)} odd event IDs were found again")
 
@@ -92,7 +87,7 @@ def a_gap_is_told(emitted: Emitted) -> Outcome:
     events = exchange.stream.events
     asked = {str(operation["data"]) for operation in emitted.script}
     evidence = f"after the first of {len(asked)} events: {came(exchange)}"
-    if status(exchange) >= 400:
+    if exchange.status >= 400:
         return holds(evidence)
     if not events:
         return unknown(f"{evidence}, with no event")
@@ -111,12 +106,12 @@ def a_gap_is_told(emitted: Emitted) -> Outcome:
 def a_finished_run_is_204(emitted: Emitted) -> Outcome:
     exchange = emitted.exchange
     evidence = f"all was delivered, then {came(exchange)}"
-    if status(exchange) == 204:
+    if exchange.status == 204:
         return holds(evidence)
-    if status(exchange) == 200:
+    if exchange.status == 200:
         count = len(exchange.stream.events)
         return broken(f"{evidence}, with {count} events: the client comes back for ever")
-    if status(exchange) >= 400:
+    if exchange.status >= 400:
         return noted(f"{evidence}: the client stops, but with an error")
     return unknown(evidence)
 
@@ -171,7 +166,7 @@ def each_reader_gets_all(emitted: Samples) -> Outcome:
     evidence = "; ".join(f"{came(each)}, {_ids(seen(each))}" for each in exchanges)
     asked = [str(operation["id"]) for operation in emitted[0].script if "id" in operation]
     whole = [[event[2] for event in seen(each)] == asked for each in exchanges]
-    refused = [status(each) >= 400 for each in exchanges]
+    refused = [each.status >= 400 for each in exchanges]
     if all(refused):
         return unknown(evidence)
     are_right = [is_whole or is_no for is_whole, is_no in zip(whole, refused, strict=True)]

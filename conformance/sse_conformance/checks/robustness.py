@@ -147,12 +147,8 @@ def one_host_is_wanted(without: Exchange, twice: Exchange) -> Outcome:
     # "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
     # that lacks a Host header field and to any request message that contains more than one Host
     # header field line or a Host header field with an invalid field value." (RFC 9112, 3.2)
-    asked: dict[str, tuple[Exchange, Head | None]] = {
-        "no Host": (without, without.head),
-        "two Hosts": (twice, twice.head),
-    }
-    evidence = "; ".join(f"{name}: {answer(each)}" for name, (each, _) in asked.items())
-    statuses = [head.status for _, head in asked.values() if head is not None]
+    evidence = f"no Host: {answer(without)}; two Hosts: {answer(twice)}"
+    statuses = [each.status for each in (without, twice) if each.head is not None]
     if any(status < 400 for status in statuses):
         return broken(evidence)
     return holds(evidence) if statuses == [400, 400] else noted(evidence)

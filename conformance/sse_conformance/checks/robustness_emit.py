@@ -3,6 +3,7 @@
 import re
 from typing import TypeAlias
 
+from ..emission import is_whole
 from ..registry import check
 from ..transcript import Emitted, Exchange, Observation
 from ..verdict import Outcome, broken, holds, unknown
@@ -64,7 +65,7 @@ def a_failure_is_no_end(emitted: Samples) -> Outcome:
         end = f"the stream's end: {each.exchange.end}"
         if others:
             told.append(f"at byte {others[0].offset} an event of the type {others[0].type!r}")
-        elif not is_clean(each.exchange):
+        elif not is_whole(each.exchange):
             told.append(end)
         else:
             return broken(f"the source has failed; {came(each.exchange)}; {end}, and no word of it")
@@ -98,13 +99,3 @@ def a_server_ends_its_streams(emitted: Samples) -> Outcome:
             return broken(f"{evidence}, in the midst of the block at byte {blocks[-1].offset}")
     ends = [f"{each.exchange.end} after {each.exchange.ended_at:.1f} s" for each in found]
     return holds(f"SIGTERM: {', '.join(ends)}; all blocks are whole")
-
-
-def is_clean(exchange: Exchange) -> bool:
-    """Whether the response looks as if that were all."""
-    head = exchange.head
-    if exchange.end == "closed":  # which is the end where nothing else tells it
-        return head is not None and not head.values("transfer-encoding") + head.values(
-            "content-length"
-        )
-    return exchange.end == "complete"

@@ -28,7 +28,7 @@ def streams(emitted: Iterable[Emitted]) -> list[Emitted]:
 
 def has_slept(emitted: Emitted) -> bool:
     """Whether the stream has taken as long as its pauses: else they were not made."""
-    return emitted.exchange.ended_at >= 0.9 * asked_sleep(emitted)
+    return emitted.exchange.ended_at >= 0.9 * asked_sleep(emitted.script)
 
 
 def unasked(emitted: Emitted) -> list[Event]:

@@ -1,6 +1,13 @@
 """What several checks look for in a response, and how they tell what they have seen."""
 
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..sse import Event
 from ..transcript import Emitted, Exchange, Head
+
+_OBJECT = TypeAdapter(dict[str, Any])
 
 
 def essence(head: Head) -> str:
@@ -18,6 +25,14 @@ def items(head: Head, name: str) -> list[str]:
     """The elements of a list-valued field (RFC 9110, 5.6.1), in lower case."""
     elements = (element.strip().lower() for element in (head.value(name) or "").split(","))
     return [element for element in elements if element]
+
+
+def data_of(event: Event) -> dict[str, Any]:
+    """The JSON object that the data are; an empty one if they are none."""
+    try:
+        return _OBJECT.validate_json(event.data)
+    except ValidationError:
+        return {}
 
 
 def answer(exchange: Exchange) -> str:

@@ -8,13 +8,13 @@ from typing import TypeAlias
 from ..emission import traits_of
 from ..registry import check
 from ..transcript import Emitted, Exchange, Head
-from ..verdict import Outcome, broken, holds, noted, unknown
+from ..verdict import Outcome, broken, holds, noted, unknown, worst
 from ..wire.response import heads_of
 from .seen import answer, emitted_streams, essence, is_stream, items
 
 OfHead: TypeAlias = Callable[[Head], Outcome]
 OfExchange: TypeAlias = Callable[[Exchange], Outcome]
-_WORST_FIRST = ("broken", "noted", "holds", "unknown")
+NO_STREAM = unknown("no script was answered with a stream")
 
 # "field-name = token" (RFC 9110, 5.1)
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -32,7 +32,7 @@ def of_streams(identifier: str) -> Callable[[OfExchange], OfExchange]:
 
     def register(function: OfExchange) -> OfExchange:
         def of_emitted(emitted: tuple[Emitted, ...]) -> Outcome:
-            return _worst(function(each) for each in emitted_streams(emitted))
+            return worst([*map(function, emitted_streams(emitted)), NO_STREAM])
 
         check(identifier, "get")(function)
         check(identifier, "emitted*")(of_emitted)
@@ -52,11 +52,6 @@ def of_heads(identifier: str) -> Callable[[OfHead], OfHead]:
         return function
 
     return register
-
-
-def _worst(outcomes: Iterable[Outcome]) -> Outcome:
-    nothing = unknown("no script was answered with a stream")
-    return min([*outcomes, nothing], key=lambda each: _WORST_FIRST.index(each.found))
 
 
 @of_heads("HTTP-01")
@@ -144,6 +139,7 @@ def http_1_0_gets_no_chunks(exchange: Exchange) -> Outcome:
     return broken(evidence) if is_coded else holds(evidence)
 
 
+@check("HTTP-09", "get")
 def end_can_be_told(exchange: Exchange) -> Outcome:
     head = exchange.head
     if head is None or not is_stream(exchange):
@@ -161,15 +157,10 @@ def end_can_be_told(exchange: Exchange) -> Outcome:
     return broken(f"{head.line('transfer-encoding')}; {evidence}, without a last chunk")
 
 
-@check("HTTP-09", "get")
-def watched_stream_ends_well(exchange: Exchange) -> Outcome:
-    return end_can_be_told(exchange)
-
-
 @check("HTTP-09", "emitted*")
 def emitted_streams_end_well(emitted: tuple[Emitted, ...]) -> Outcome:
     whole = tuple(each for each in emitted if not _breaks_off(each))
-    return _worst(end_can_be_told(each) for each in emitted_streams(whole))
+    return worst([*map(end_can_be_told, emitted_streams(whole)), NO_STREAM])
 
 
 def _breaks_off(emitted: Emitted) -> bool:
@@ -260,7 +251,7 @@ def type_is_not_sniffed(head: Head) -> Outcome:
 
 def no_content_is_none(exchanges: Iterable[Exchange]) -> Outcome:
     """All 204 among these."""
-    empty = [each for each in exchanges if each.head is not None and each.head.status == 204]
+    empty = [each for each in exchanges if each.status == 204]
     for exchange in empty:
         found = _content_of_204(exchange)
         if found:

@@ -9,15 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from ..options import Options
 from ..registry import check
-from ..sse import Event
 from ..transcript import Exchange
 from ..verdict import Outcome, broken, holds, unknown
 from .roundtrip import cut
-from .seen import answer, is_stream, items
+from .seen import answer, data_of, is_stream, items
 from .streams import NOTHING, Stream, shown
 
 PROFILE = "universal"
@@ -28,7 +25,6 @@ A2A_ENDS = ("COMPLETED", "FAILED", "CANCELED", "REJECTED", "INPUT_REQUIRED", "AU
 TASK_ENDS = tuple(f"TASK_STATE_{end}" for end in A2A_ENDS)
 
 Data: TypeAlias = dict[str, Any]
-_OBJECT = TypeAdapter(Data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +105,6 @@ def _begun_by(data: Data) -> Dialect | None:  # noqa: PLR0911 - a table
             return AG_UI
         case _:
             return None
-
-
-def data_of(event: Event) -> Data:
-    """The JSON object that the data are; an empty one if they are none."""
-    try:
-        return _OBJECT.validate_json(event.data)
-    except ValidationError:
-        return {}
 
 
 UniversalCheck: TypeAlias = Callable[[Stream], Outcome]

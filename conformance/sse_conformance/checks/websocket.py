@@ -11,7 +11,7 @@ from ..conversation import OFFERED, PROBE, PROFILES, SAMPLES, Profile, messages
 from ..options import Options
 from ..registry import check
 from ..transcript import Dialogue, Exchange, Frame, Head
-from ..verdict import Outcome, broken, holds, noted, unknown, unstable
+from ..verdict import Outcome, broken, holds, noted, unknown, unstable, worst
 from ..wire.frames import CLOSE, CONTINUATION, PING, PONG, close_code
 from .seen import answer, items
 from .websocket_seen import (
@@ -28,7 +28,6 @@ from .websocket_seen import (
     sent_by_server,
     their_close,
     theirs,
-    worst,
     wrongs,
 )
 

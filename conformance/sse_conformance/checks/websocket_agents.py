@@ -9,7 +9,7 @@ from ..conversation import PROBE, PROFILES, SAMPLES, Profile, account_of, fault_
 from ..options import Options
 from ..registry import check
 from ..transcript import Dialogue, Observation
-from ..verdict import Outcome, broken, holds, noted, unknown
+from ..verdict import Outcome, broken, holds, noted, unknown, worst
 from ..wire.frames import PING, close_code
 from .websocket_seen import (
     ending,
@@ -22,7 +22,6 @@ from .websocket_seen import (
     samples,
     their_close,
     theirs,
-    worst,
 )
 
 MIB = 1 << 20

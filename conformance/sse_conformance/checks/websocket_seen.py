@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from ..conversation import PROBE, SAMPLES, is_utf8, messages
 from ..transcript import Dialogue, Frame
-from ..verdict import Outcome, broken, holds, noted, unknown, unstable
+from ..verdict import Outcome, broken, holds, noted, unknown, unstable, worst
 from ..wire.frames import (
     BINARY,
     CLOSE,
@@ -25,8 +25,7 @@ DATA = (CONTINUATION, TEXT, BINARY)
 
 def is_accepted(dialogue: Dialogue) -> bool:
     """Whether there was a WebSocket at all."""
-    head = dialogue.handshake.head
-    return head is not None and head.status == 101
+    return dialogue.handshake.status == 101
 
 
 def theirs(dialogue: Dialogue) -> list[Frame]:
@@ -152,14 +151,6 @@ def pong_to(dialogue: Dialogue, payload: bytes) -> Frame | None:
     """The server's pong that carries this."""
     pongs = (each for each in theirs(dialogue) if each.opcode == PONG)
     return next((each for each in pongs if each.payload == payload), None)
-
-
-_WORST_FIRST = ("broken", "unstable", "noted", "holds", "unknown")
-
-
-def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """The one that matters most; of those, the first."""
-    return min(outcomes, key=lambda each: _WORST_FIRST.index(each.found))
 
 
 # ── what a server may not send ──────────────────────────────────────────────────────────────

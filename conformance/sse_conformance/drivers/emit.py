@@ -12,7 +12,7 @@ from ..checks.emissions import PER_EMISSION
 from ..checks.seen import is_stream
 from ..emission import Emission
 from ..examples import PLAIN
-from ..measure import HELD_SECONDS
+from ..measure import HELD_SECONDS, asked_sleep
 from ..options import Options
 from ..script import Capabilities, Form, capabilities_of, request_for
 from ..transcript import Emitted, Exchange, Operations, Record, Request, Subject
@@ -24,7 +24,6 @@ from .emit_plans import record_quietly, record_shutdown, recording_silence
 from .generating import Search
 from .producing import Producer
 
-FORMS: tuple[Form, ...] = ("POST", "GET")
 ANSWER_SECONDS = 5.0
 LONGEST = 90.0  # seconds, and those for examples: then nothing more is begun
 FAST_BUDGET = 5.0  # seconds, of generated examples
@@ -72,7 +71,8 @@ def again(requirement: str, url: str, text: str, options: Options | None = None)
     options = options or Options()
     about = capabilities_of(_ask_about(url, options)) or Capabilities(conformance=1)
     script: Operations = tuple(json.loads(text)["events"])
-    line = Line(Producer(url=url, options=options, about=about, form=_form(url, options)))
+    form, _ = _first_plain(url, options)
+    line = Line(Producer(url=url, options=options, about=about, form=form))
     emitted = line.emit(script)
     line.close()
     if emitted is None:
@@ -88,11 +88,10 @@ def _meet(url: str, options: Options, recorded: Record) -> Producer | None:
     answer = _ask_about(url, options)
     recorded.add("capabilities", answer)
     about = capabilities_of(answer)
-    plain = _emit_plain(url, options, _form(url, options))
+    form, plain = _first_plain(url, options)
     if about is None or not is_stream(plain):
         recorded.add("get", plain)
         return None
-    form: Form = "GET" if plain.request.method == "GET" else "POST"
     return Producer(url=url, options=options, about=about, form=form)
 
 
@@ -101,12 +100,14 @@ def _ask_about(url: str, options: Options) -> Exchange:
     return record(url, request, seconds=ANSWER_SECONDS * options.time_scale)
 
 
-def _form(url: str, options: Options) -> Form:
-    """How the producer takes scripts: some take no POST."""
-    for form in FORMS:
-        if is_stream(_emit_plain(url, options, form)):
-            return form
-    return FORMS[0]
+def _first_plain(url: str, options: Options) -> tuple[Form, Exchange]:
+    """How the producer takes scripts, for some take no POST; and what it makes of a plain one."""
+    posted = _emit_plain(url, options, "POST")
+    if not is_stream(posted):
+        got = _emit_plain(url, options, "GET")
+        if is_stream(got):
+            return "GET", got
+    return "POST", posted
 
 
 def _emit_plain(url: str, options: Options, form: Form) -> Exchange:
@@ -168,7 +169,7 @@ class Line:
     def emit(self, script: Operations) -> Emitted | None:
         """Have this script emitted; None if nobody is there."""
         request = self._producer.request(script)
-        seconds = self._producer.patience(ANSWER_SECONDS) + _slept(script)
+        seconds = self._producer.patience(ANSWER_SECONDS) + asked_sleep(script)
         was_open = self._connection is not None
         exchange = self._exchange(request, seconds)
         if was_open and (exchange is None or (exchange.head is None and exchange.end != "timeout")):
@@ -196,9 +197,3 @@ def _stays(exchange: Exchange) -> bool:
     if head is None or exchange.end != "complete" or exchange.trailing:
         return False
     return head.http == "1.1" and "close" not in (head.value("connection") or "").lower()
-
-
-def _slept(script: Operations) -> float:
-    """For how many seconds the script says that nothing is to be done."""
-    times = (operation.get("sleep") for operation in script)
-    return sum(time for time in times if isinstance(time, int | float)) / 1000

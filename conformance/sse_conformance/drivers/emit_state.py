@@ -16,7 +16,7 @@ from ..options import Options
 from ..transcript import Emitted, Observation, Operation, Record, Request
 from ..wire import http1
 from ..wire.http1 import Connection
-from ..wire.place import ask, written
+from ..wire.place import ask, with_query, written
 from .producing import Producer, Script, all_at_once, emit, event, has_events, pause
 
 LEAVING_SECONDS = 2.0  # so long may a producer work on for a client that has left
@@ -68,7 +68,7 @@ def record_identifiers(producer: Producer, record: Record) -> None:
         script = [event("before", identifier), event("after")]
         name = _name()
         began = emit(producer, script, request=producer.request(script, run=name))
-        if began.exchange.head is not None and began.exchange.head.status == 200:
+        if began.exchange.status == 200:
             record.add("opaque", _resume(producer, script, name, identifier))
 
 
@@ -173,7 +173,7 @@ def has_credentials(options: Options) -> bool:
 
 def stats(producer: Producer) -> dict[str, float]:
     """What the producer says that is open, and that was begun; nothing if it does not say."""
-    url = _with_query(producer.url, "stats=1")
+    url = with_query(producer.url, "stats=1")
     exchange = http1.record(url, ask(url, fields=producer.fields))
     try:
         counts = json.loads(exchange.content)
@@ -191,11 +191,7 @@ def _raw(producer: Producer, content: bytes) -> Request:
         fields = [*producer.fields, ("Content-Type", "application/json")]
         return ask(producer.url, method="POST", content=content, fields=fields)
     query = "script=" + urlsafe_b64encode(content).decode()
-    return ask(_with_query(producer.url, query), fields=producer.fields)
-
-
-def _with_query(url: str, query: str) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{query}"
+    return ask(with_query(producer.url, query), fields=producer.fields)
 
 
 def _slowly(producer: Producer, script: Script) -> Script:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from ..options import Options
 from ..transcript import Request
 from ..wire.http1 import StopAfter
-from ..wire.place import ask
+from ..wire.place import ask, replaced
 
 Fields: TypeAlias = Sequence[tuple[str, str | bytes]]
 
@@ -45,9 +45,7 @@ def has_head(_: bytearray) -> bool:
 
 def asked(url: str, options: Options, fields: Fields = (), method: str = "GET") -> Request:
     """A request with the fields that the user wants in all of them, but for these."""
-    names = {name.lower() for name, _ in fields}
-    wanted = tuple(pair for pair in options.headers if pair[0].lower() not in names)
-    return ask(url, method=method, fields=(*wanted, *fields))
+    return ask(url, method=method, fields=replaced(options.headers, fields))
 
 
 def errands(url: str, options: Options) -> Iterator[Errand]:

@@ -13,6 +13,7 @@ from ..script import Capabilities, Form, request_for
 from ..sse import interpret
 from ..transcript import Emitted, Operation, Request
 from ..wire.http1 import LIMIT, StopAfter, record
+from ..wire.place import replaced
 
 T = TypeVar("T")
 Script: TypeAlias = Sequence[Operation]
@@ -54,10 +55,8 @@ class Producer:
 
         `fields` take the place of those that the user wants, where they have the same names.
         """
-        given = {name.lower() for name, _ in fields}
-        usual = ((name, value) for name, value in self.options.headers if name.lower() not in given)
-        fields = (*usual, *fields)
-        return request_for(self.url, script, form=form or self.form, run=run, fields=fields)
+        sent = replaced(self.options.headers, fields)
+        return request_for(self.url, script, form=form or self.form, run=run, fields=sent)
 
 
 def emit(

@@ -4,25 +4,19 @@ Each plan opens connections of its own. RFC 6455 is put to the test on any serve
 do on one whose profile is chosen.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from time import perf_counter
-from typing import TypeAlias
 
 from ..conversation import PROFILES
 from ..options import Options
 from ..transcript import Exchange, Record, Subject
 from ..wire.place import place_of
+from .check import Progress, quiet
 from .ws_agent import AGENT, programs
 from .ws_bench import Bench, Plan
 from .ws_plans import RFC_6455, flood, idle, oversize
 
-Progress: TypeAlias = Callable[[str], None]
-
 LONGEST = 180.0  # seconds, times `time_scale`: after that no plan is begun
-
-
-def quiet(_: str) -> None:
-    """Tell nobody."""
 
 
 def ws(
@@ -65,4 +59,4 @@ def plans(options: Options) -> list[Plan]:
 def _is_accepted(record: Record) -> bool:
     """Whether there was a WebSocket, if we have tried."""
     shaken = [each for each in record.all("handshake") if isinstance(each, Exchange)]
-    return all(each.head is not None and each.head.status == 101 for each in shaken)
+    return all(each.status == 101 for each in shaken)

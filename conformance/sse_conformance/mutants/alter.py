@@ -31,6 +31,15 @@ def altered(name: str, change: Callable[[Exchange], Exchange]) -> Record:
     return changed(sound(), name, [change(each) for each in exchanges])
 
 
+def with_profile(record: Record, profile: str) -> Record:
+    """The same, of a subject that is looked at with this profile."""
+    options = replace(record.subject.options, profile=profile)
+    copy = Record(replace(record.subject, options=options))
+    for entry in record:
+        copy.add(entry.name, entry.item)
+    return copy
+
+
 def with_field(exchange: Exchange, name: str, *values: str) -> Exchange:
     """The same, but with these values of this field only."""
     if exchange.head is None:

@@ -11,7 +11,7 @@ from ..options import Options
 from ..script import Capabilities
 from ..transcript import Record, Subject
 from .golden import Golden
-from .registry import mutant
+from .registry import defect_of, mutant
 from .serving import in_process
 
 G = TypeVar("G", bound=Golden)
@@ -30,8 +30,7 @@ def live(
         def record() -> Record:
             return driven(server(heartbeat=heartbeat), *plans, options=options)
 
-        told = (server.__doc__ or "").rstrip(".")
-        mutant(requirement, told[:1].lower() + told[1:], server().serve)(record)
+        mutant(requirement, defect_of(server), server().serve)(record)
         return server
 
     return register

@@ -125,12 +125,7 @@ class Wire:
         if length > LONGEST_CONTENT:
             await self._skip(length)  # or the client, who still writes, would not see the answer
             raise Refused(413, f"more than {LONGEST_CONTENT} bytes")
-        while len(self._arrived) < length:
-            if not await self._more():
-                return None
-        content = bytes(self._arrived[:length])
-        del self._arrived[:length]
-        return content
+        return await self.exactly(length)
 
     async def _skip(self, length: int) -> None:
         length = min(length, 16 * LONGEST_CONTENT)

@@ -11,7 +11,7 @@ from ..script import request_for
 from ..transcript import Emitted, Exchange, Head, Operations, Piece, Record, Subject
 from .golden import Golden
 from .http import Asked, Refused
-from .registry import mutant
+from .registry import defect_of, mutant
 from .script import Script, read_script
 
 URL = "http://localhost/emit"
@@ -24,8 +24,7 @@ def producer(requirement: str) -> Callable[[type[G]], type[G]]:
     """Register a server, whose docstring tells its defect, as a mutant that is asked in process."""
 
     def register(server: type[G]) -> type[G]:
-        told = (server.__doc__ or "").rstrip(".")
-        mutant(requirement, told[:1].lower() + told[1:], server().serve)(lambda: recorded(server()))
+        mutant(requirement, defect_of(server), server().serve)(lambda: recorded(server()))
         return server
 
     return register

@@ -23,6 +23,12 @@ class Mutant:
 MUTANTS: list[Mutant] = []
 
 
+def defect_of(server: type) -> str:
+    """What the docstring of a server tells of its defect, in the words of a `Mutant`."""
+    told = (server.__doc__ or "").rstrip(".")
+    return told[:1].lower() + told[1:]
+
+
 def mutant(
     requirement: str, defect: str, serve: Serving | None = None
 ) -> Callable[[Recording], Recording]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from ..transcript import Exchange, Piece, Record
-from .alter import altered
+from .alter import altered, with_profile
 from .golden import Golden
 from .registry import mutant
 
@@ -167,9 +167,4 @@ def after_the_end(number: int, block: bytes) -> bytes:
 
 @mutant("DSP-06", "goes on after the last event", Rewritten(after_the_end).serve)
 def goes_on() -> Record:
-    record = rewritten(after_the_end)
-    options = replace(record.subject.options, profile="openai")
-    claimed = Record(replace(record.subject, options=options))
-    for entry in record:
-        claimed.add(entry.name, entry.item)
-    return claimed
+    return with_profile(rewritten(after_the_end), "openai")

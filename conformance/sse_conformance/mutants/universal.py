@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from ..transcript import Exchange, Record, changed
-from .alter import altered, with_field, with_status
+from .alter import altered, with_field, with_profile, with_status
 from .registry import mutant
 from .streams import Rewrite, Rewritten, rewritten
 
@@ -72,11 +71,7 @@ SOUND: dict[str, Rewrite] = {
 
 def claimed(record: Record) -> Record:
     """The record of a subject that says that everybody can read it."""
-    options = replace(record.subject.options, profile="universal")
-    copy = Record(replace(record.subject, options=options))
-    for entry in record:
-        copy.add(entry.name, entry.item)
-    return copy
+    return with_profile(record, "universal")
 
 
 def universal_mutant(requirement: str, defect: str) -> Callable[[Rewrite], Rewrite]:

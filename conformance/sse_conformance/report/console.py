@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from ..judge import Result
 from ..verdict import Verdict
+from .evidence import visible
 from .report import JUDGED, Exit, Report
 
 COLORS = {
@@ -61,14 +62,7 @@ def _finding(result: Result, report: Report, color: bool) -> Iterator[str]:
 
 
 def _indented(text: str) -> str:
-    return _visible(text).replace("\n", f"\n{'':15}")
-
-
-def _visible(text: str) -> str:
-    """What others have written, with nothing in it that a terminal would obey."""
-    return "".join(
-        each if each == "\n" or each.isprintable() else f"\\u{ord(each):04x}" for each in text
-    )
+    return visible(text).replace("\n", f"\n{'':15}")
 
 
 def _last(report: Report) -> Iterator[str]:
@@ -79,7 +73,7 @@ def _last(report: Report) -> Iterator[str]:
         yield "Nothing could be measured, and so nothing is fine."
     reasons = Counter(_reasons(report.results))
     for reason, count in reasons.most_common(5):
-        yield f"    skipped {count}: {_visible(reason)}"
+        yield f"    skipped {count}: {visible(reason)}"
 
 
 def _reasons(results: Iterable[Result]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ..judge import Result
 from ..verdict import Verdict
+from .evidence import visible
 from .report import JUDGED, Report
 
 SARIF_LEVELS = {
@@ -103,9 +104,7 @@ def _case(suite: Element, result: Result, report: Report) -> None:
 
 def _xml(text: str) -> str:
     # XML 1.0, 2.2: of the control characters only TAB, LF and CR are characters there.
-    return "".join(
-        each if each in "\t\n\r" or each.isprintable() else f"\\u{ord(each):04x}" for each in text
-    )
+    return visible(text, kept="\t\n\r")
 
 
 def as_sarif(report: Report) -> str:

@@ -59,6 +59,13 @@ def _seen_exchange(name: str, exchange: Exchange) -> Seen:
     )
 
 
+def visible(text: str, kept: str = "\n") -> str:
+    """What others have written, with nothing in it that a reader would obey, but what is `kept`."""
+    return "".join(
+        each if each in kept or each.isprintable() else f"\\u{ord(each):04x}" for each in text
+    )
+
+
 def dump(data: bytes) -> str:
     """The first bytes as lines of offset, hexadecimal digits and characters.
 

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from .. import REQUIREMENT_SET, __version__
@@ -45,10 +46,11 @@ class Report:
     deviations: Sequence[Deviation] = ()  # of the results from the baseline
     suite: str = __version__
     requirement_set: str = REQUIREMENT_SET
-    counts: Counter[Verdict] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", Counter(each.verdict for each in self.results))
+    @cached_property
+    def counts(self) -> Counter[Verdict]:
+        """How many results have each verdict."""
+        return Counter(each.verdict for each in self.results)
 
     def is_counted(self, result: Result) -> bool:
         """Whether the result is a finding that makes the command fail."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .lines import Line, lines_of
 
-DIGITS = frozenset(b"0123456789")
+_DIGITS = frozenset(b"0123456789")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def interpret(stream: bytes, last_event_id: str = "") -> Interpretation:
         if line.name == b"id" and b"\0" not in line.value:
             # "If the field value does not contain U+0000 NULL, then set the last event ID buffer"
             identifier = _decode(line.value)
-        elif line.name == b"retry" and line.value and DIGITS.issuperset(line.value):
+        elif line.name == b"retry" and is_time(line.value):
             # "If the field value consists of only ASCII digits, then interpret the field value as
             # an integer in base ten, and set the event stream's reconnection time to that integer."
             reconnection_time = _integer(line.value)
@@ -91,6 +91,11 @@ def interpret(stream: bytes, last_event_id: str = "") -> Interpretation:
         # "Once the end of the file is reached, any pending data must be discarded."
         blocks.append(Block(tuple(pending), is_ended=False, event=None))
     return Interpretation(tuple(blocks), last_event_id, reconnection_time)
+
+
+def is_time(value: bytes) -> bool:
+    """Whether a `retry` field with this value sets the reconnection time."""
+    return bool(value) and _DIGITS.issuperset(value)
 
 
 def _dispatch(lines: list[Line], last_event_id: str, end: int) -> Event | None:

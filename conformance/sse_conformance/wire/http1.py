@@ -106,8 +106,7 @@ class Connection:
 
     def reset(self) -> None:
         """Close it so that the server sees a reset."""
-        no_lingering = struct.pack("ii", 1, 0)  # on, for 0 seconds
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_lingering)
+        reset_when_closed(self._socket)
         self._socket.close()
 
     def half_close(self) -> None:
@@ -251,6 +250,12 @@ def _connect(
         else:
             return connection
     raise refusal
+
+
+def reset_when_closed(connection: socket.socket) -> None:
+    """Have the other side see a reset when this socket is closed."""
+    no_lingering = struct.pack("ii", 1, 0)  # on, for 0 seconds
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_lingering)
 
 
 def failed(request: Request, error: OSError, at: float = 0.0) -> Exchange:

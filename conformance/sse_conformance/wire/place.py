@@ -72,8 +72,6 @@ def ask(
     wants it of Last-Event-ID.
     """
     place = place_of(url)
-    given = tuple((_bytes(name), _bytes(value)) for name, value in fields)
-    left_out = {name.lower() for name, _ in given} | {name.encode() for name in without}
     own: Fields = (
         (b"Host", place.authority.encode()),
         (b"User-Agent", f"sse-conformance/{__version__}".encode()),
@@ -85,9 +83,24 @@ def ask(
     )
     if content or method in ("POST", "PUT", "PATCH"):
         own += ((b"Content-Length", str(len(content)).encode()),)
-    kept = tuple(field for field in own if field[0].lower() not in left_out)
-    target = place.target
-    return Request(method=method, target=target, fields=kept + given, content=content, http=http)
+    sent = replaced(own, fields, without)
+    return Request(method=method, target=place.target, fields=sent, content=content, http=http)
+
+
+def replaced(usual: Pairs, special: Pairs, without: Collection[str] = ()) -> Fields:
+    """The usual fields, but those of the same names as special ones; then the special ones.
+
+    `without` names, in lower case, more that are left out.
+    """
+    given = tuple((_bytes(name), _bytes(value)) for name, value in special)
+    left_out = {name.lower() for name, _ in given} | {name.encode() for name in without}
+    own = ((_bytes(name), _bytes(value)) for name, value in usual)
+    return (*(field for field in own if field[0].lower() not in left_out), *given)
+
+
+def with_query(url: str, query: str) -> str:
+    """The URL with this in its query, behind what is there."""
+    return f"{url}{'&' if '?' in url else '?'}{query}"
 
 
 def written(request: Request) -> bytes:

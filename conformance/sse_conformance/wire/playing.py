@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import socket
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -11,11 +9,11 @@ from typing import Any
 
 from ..scenes import Answer, Scene
 from ..transcript import End, Operation, Request, Scenario, Visit
+from .http1 import reset_when_closed
 
 MOST_VISITS = 200  # of one scene; what comes then is turned away
 MOST_TOLD = 10_000
 ENDING = 5.0  # seconds for the visits to end, once the scene has
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 
 
 @dataclass(slots=True)
@@ -207,7 +205,6 @@ def _head(run: Run, answer: Answer, *, has_content: bool) -> bytes:
 
 
 def _reset(writer: asyncio.StreamWriter) -> End:
-    held: socket.socket = writer.get_extra_info("socket")
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    reset_when_closed(writer.get_extra_info("socket"))
     writer.transport.abort()
     return "reset"

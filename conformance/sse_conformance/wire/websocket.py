@@ -14,7 +14,7 @@ from wsproto.frame_protocol import FrameProtocol, ParseFailed
 from ..transcript import Dialogue, End, Exchange, Frame, Request
 from .frames import CLOSE, MAX_CONTROL, PING, PONG, FrameReader, RawFrame
 from .http1 import Connection
-from .place import Pairs, ask, written
+from .place import Pairs, ask, replaced, written
 
 LIMIT = 4 * 1024 * 1024  # of what is received on one connection
 MOST_FRAMES = 10_000
@@ -30,10 +30,6 @@ def opening(
     without: Collection[str] = (),
 ) -> Request:
     """The opening handshake of 4.1, but for what is said otherwise; see `ask`."""
-    given = list(fields)
-    taken = {
-        name.lower() if isinstance(name, bytes) else name.lower().encode() for name, _ in given
-    }
     own = [
         (b"Upgrade", b"websocket"),
         (b"Connection", b"Upgrade"),
@@ -41,9 +37,8 @@ def opening(
         (b"Sec-WebSocket-Key", b64encode(os.urandom(16))),
         (b"Sec-WebSocket-Version", b"13"),
     ]
-    left_out = taken | {name.encode() for name in without}
-    kept = [field for field in own if field[0].lower() not in left_out]
-    return ask(url, method=method, fields=[*kept, *given], without=[*without, *NOT_OURS])
+    sent = replaced(own, fields, without)
+    return ask(url, method=method, fields=sent, without=[*without, *NOT_OURS])
 
 
 class Talk:
@@ -197,7 +192,7 @@ class Talk:
             seconds=self.patience,
             stop_after=lambda content: True,  # the head
         )
-        if exchange.head is None or exchange.head.status != 101:
+        if exchange.status != 101:
             self._finish("failed")
         else:
             self._take(exchange.content)  # of frames there may be some already
