@@ -15,12 +15,17 @@ from dataclasses import dataclass
 from datetime import date
 from json import dumps
 from pathlib import Path
+from typing import Annotated, ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from .catalogue import catalogue
 from .judge import Result
 from .verdict import Verdict
+
+
+# A mistyped `until` would never expire, and a mistyped `expect` would be a baseline of nothing.
+_NOTHING_ELSE = ConfigDict(extra="forbid")
 
 
 class BaselineError(Exception):
@@ -31,9 +36,10 @@ class BaselineError(Exception):
 class Expectation:
     """One requirement that is known not to hold."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _NOTHING_ELSE
     id: str
     verdict: Verdict
-    reason: str
+    reason: Annotated[str, StringConstraints(pattern=r"\S")]
     until: date | None = None  # after that day it is a finding again
 
 
@@ -47,6 +53,7 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
+    __pydantic_config__: ClassVar[ConfigDict] = _NOTHING_ELSE
     expect: tuple[Expectation, ...] = ()
 
 
