@@ -120,18 +120,22 @@ def test_connections_cut_at_any_moment_lose_and_double_nothing(server: Server) -
             seen = await asyncio.gather(*followers)
             nonlocal is_over
             is_over = True
-            await cutting
+            killed = await cutting
             assert seen == [said] * len(runs)
+            assert min(killed.values()) > 0
 
-    def cut() -> None:
+    def cut() -> dict[str, int]:
+        """How many connections of each kind were cut."""
+        killed = {"pubsub": 0, "normal": 0}
         for number in count():
             if is_over:
-                return
+                break
             time.sleep(0.02)
             kind = "pubsub" if number % 3 == 0 else "normal"
-            server.admin.client_kill_filter(_type=kind, skipme=True)
+            killed[kind] += server.admin.client_kill_filter(_type=kind, skipme=True)
             if number % 5 == 0:
                 server.admin.script_flush()
+        return killed
 
     asyncio.run(test())
 
@@ -241,7 +245,7 @@ def test_an_idle_connection_that_is_cut_costs_no_call(server: Server) -> None:
         async with opened(server) as log:
             await log.create("run")
             for last in range(1, 4):
-                server.admin.client_kill_filter(_type="normal", skipme=True)
+                assert server.admin.client_kill_filter(_type="normal", skipme=True) == 1
                 await asyncio.sleep(0.01)
                 assert await log.append("run", [b"a"]) == last
 

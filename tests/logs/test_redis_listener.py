@@ -71,11 +71,16 @@ def test_a_listener_that_was_cut_off_listens_again_and_wakes_everybody(server: S
 def test_a_new_channel_can_be_watched_while_the_listener_comes_back(server: Server) -> None:
     async def test() -> None:
         async with opened(server, timeout=2.0) as log:
-            for number in range(10):
+            counters = [Counter() for _ in range(10)]
+            for number, counter in enumerate(counters):
                 await log.create(f"run{number}")
-                counter = Counter()
                 await log.watch(f"run{number}", counter.wake)
-                server.admin.client_kill_filter(_type="pubsub")
+                assert server.admin.client_kill_filter(_type="pubsub") == 1
+            for counter in counters:
+                await counter.woken()  # it may have missed something
+            for number, counter in enumerate(counters):
+                await log.append(f"run{number}", [b"a"])
+                await counter.woken()
 
     asyncio.run(test())
 
