@@ -243,6 +243,7 @@ def test_redirects_that_take_their_time_leave_some_for_the_stream() -> None:
         connection.sendall(head % next(count))
 
     record, seconds = checked(handle)
+    assert record.all("redirect")
     assert only(record, "get").head is not None
     assert seconds < 1.5
 
