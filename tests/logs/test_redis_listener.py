@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from itertools import count
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -12,10 +11,11 @@ from asgi_agent.errors import Unavailable
 from asgi_agent.logs.redis import RedisLog
 from asgi_agent.logs.redis_link import Connection
 from asgi_agent.logs.redis_listener import Listener
+from tests.logs import valkey
 from tests.logs.valkey import Server, until
 
 SOON = 0.3  # seconds that these logs wait for an answer
-_numbers = count()
+opened = partial(valkey.opened, timeout=SOON)
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +23,6 @@ def server() -> Iterator[Server]:
     """A server of our own: it is frozen, and all its connections are cut."""
     with Server() as started:
         yield started
-
-
-@asynccontextmanager
-async def opened(server: Server, timeout: float = SOON) -> AsyncIterator[RedisLog]:
-    log = RedisLog.from_url(server.url, prefix=f"listener-{next(_numbers)}:", timeout=timeout)
-    try:
-        yield log
-    finally:
-        await log.close()
 
 
 class Counter:
