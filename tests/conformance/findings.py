@@ -8,7 +8,8 @@ from sse_conformance.verdict import Verdict
 def findings(record: Record) -> dict[str, str]:
     """The requirements that do not hold, each with its evidence; no check may fail itself."""
     results = judge(record)
-    assert [each for each in results if each.verdict is Verdict.ERROR] == []
+    errors = [each for each in results if each.verdict is Verdict.ERROR]
+    assert not errors, errors
     return {
         each.requirement.id: each.evidence
         for each in results
