@@ -325,6 +325,7 @@ def test_the_users_fields_are_sent() -> None:
         connection.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
 
     checked(handle, Options(fast=True, time_scale=0.2, headers=(("Authorization", "Bearer x"),)))
+    assert seen
     assert all(b"\r\nAuthorization: Bearer x\r\n" in head for head in seen)
 
 
