@@ -159,15 +159,17 @@ def test_a_worker_that_is_stopped_while_it_begins_ends() -> None:
     asyncio.run(main())
 
 
-def test_a_worker_that_is_stopped_before_it_is_started_again_is_not() -> None:
+def test_a_worker_that_is_stopped_before_it_is_started_again_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def main() -> None:
         worker = Worker(DYING, ())
         keeping = asyncio.create_task(worker.keep())
-        while not (pid := worker.pid) or is_alive(pid):
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)  # it pauses
-        worker.stop(signal.SIGTERM)
         async with asyncio.timeout(PATIENCE):
+            while "another one is started" not in caplog.text:  # and then it pauses
+                await asyncio.sleep(0.01)
+            pid = worker.pid
+            worker.stop(signal.SIGTERM)
             assert await keeping == 0
         assert worker.pid == pid
 

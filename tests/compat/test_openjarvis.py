@@ -320,6 +320,9 @@ def test_o9_an_agent_waits_for_a_slow_client() -> None:
         async with aclosing(bridge(speak, "hi").stream()) as stream:
             for _ in range(3):
                 await anext(stream)
+            async with asyncio.timeout(SECONDS):
+                while len(said) < AHEAD:
+                    await asyncio.sleep(0.001)
             await asyncio.sleep(0.05)
             assert len(said) <= AHEAD + 3
 

@@ -160,6 +160,7 @@ def test_the_card_tells_where_the_agent_is(prefix: str, scheme: str, url: str) -
 def test_other_paths_are_not_its_own() -> None:
     assert A2A().routes(["a2a", "b"]) == {}
     assert A2A().channel(["a2a"]) is None
+    assert A2A().describe().keys() == {"/.well-known/agent-card.json", "/a2a"}
     for path, operations in A2A().describe().items():
         assert {name.upper() for name in operations} == A2A().routes(path.split("/")[1:]).keys()
 

@@ -244,6 +244,8 @@ def test_there_is_no_websocket() -> None:
 
 
 def test_it_describes_the_paths_that_it_serves() -> None:
+    paths = {"/ag-ui", "/ag-ui/{threadId}/cancel", "/ag-ui/{threadId}/stream"}
+    assert AgUi().describe().keys() == paths
     for path, operations in AgUi().describe().items():
         segments = path.replace("{threadId}", "t").split("/")[1:]
         assert {name.upper() for name in operations} == AgUi().routes(segments).keys()

@@ -402,6 +402,8 @@ def test_there_is_one_model_by_any_name() -> None:
 
 
 def test_every_route_is_described_and_no_other_is_its_own() -> None:
+    paths = {"/v1/chat/completions", "/v1/models", "/v1/models/{model}"}
+    assert DIALECT.describe().keys() == paths
     for path, methods in DIALECT.describe().items():
         segments = path.strip("/").replace("{model}", "m").split("/")
         assert [method.lower() for method in DIALECT.routes(segments)] == list(methods)

@@ -12,6 +12,11 @@ dialect = OpenAIResponses()
 
 
 def test_every_route_is_described() -> None:
+    assert dialect.describe().keys() == {
+        "/v1/responses",
+        "/v1/responses/{response}",
+        "/v1/responses/{response}/cancel",
+    }
     for path, operations in dialect.describe().items():
         routes = dialect.routes(path.strip("/").split("/"))
         assert {method.upper() for method in operations} == set(routes)

@@ -98,8 +98,10 @@ def test_the_agent_s_own_events_are_told_by_their_names() -> None:
 def test_o10_o11_every_event_is_json_on_one_line_of_ascii() -> None:
     stream = to_sse(told(Data("d", "a\u2028b"), Text("a\u2028b"), Complete("")))
     assert stream.isascii()
-    for event in EventStreamDecoder().feed(stream):
-        assert event.data == "[DONE]" or json.loads(event.data)
+    *events, done = EventStreamDecoder().feed(stream)
+    assert len(events) > 2
+    assert all(json.loads(event.data) for event in events)
+    assert done.data == "[DONE]"
     assert stream.endswith(b"data: [DONE]\n\n")
 
 

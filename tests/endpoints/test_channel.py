@@ -426,7 +426,7 @@ def test_a_client_that_leaves_cancels_where_that_is_asked_for() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("sent", [2, 3, 4])
+@pytest.mark.parametrize("sent", [2, 3, 4, 5])
 def test_a_client_that_is_found_to_have_left_is_no_error(sent: int) -> None:
     async def main() -> None:
         behaviour = Behaviour(send_error=OSError, send_error_at=sent)
@@ -435,8 +435,9 @@ def test_a_client_that_is_found_to_have_left_is_no_error(sent: int) -> None:
             server.websocket("/", behaviour=behaviour) as session,
         ):
             await ask(session, do="follow", session_id="unknown")
-            await ask(session, fails_at="begin 1 0")
+            await ask(session, "l", fails_at="begin 1 0")
             await settle()
+            assert session._connection.left
 
     run(main())
 

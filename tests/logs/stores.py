@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from asgi_agent.logs import EventLog, MemoryLog, SQLiteLog
 from asgi_agent.logs.redis import RedisLog
-from tests.logs.valkey import KINDS, shared
+from tests.logs.valkey import KINDS, own_prefix, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,6 @@ async def open_sqlite() -> AsyncIterator[Store]:
             await log.close()
 
 
-_numbers = count()
 FOREVER = 1e8  # seconds
 
 # What a server would do at that time, were it already then.
@@ -64,7 +62,7 @@ end
 @asynccontextmanager
 async def open_redis(kind: str) -> AsyncIterator[Store]:
     server = shared(kind)
-    prefix = f"test-{next(_numbers)}:"
+    prefix = own_prefix()
 
     async def pass_time(seconds: float) -> None:
         server.admin.eval(PASS_TIME, 0, prefix, str(int(seconds * 1000)))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from asgi_agent.logs import DELETED, MemoryLog
 from asgi_agent.logs.memory import OVERHEAD
+from tests.logs.keeping import check_that_the_end_is_kept
 
 
 def test_the_oldest_entries_go_first() -> None:
@@ -54,27 +55,7 @@ def test_an_entry_costs_something_even_if_it_is_empty() -> None:
 @example([[0]] * 30, 1)
 @example([[40] * 6] * 5, 300)
 def test_what_is_kept_is_the_end_of_what_was_said(batches: list[list[int]], keep: int) -> None:
-    async def test() -> None:
-        log = MemoryLog(keep_bytes=keep)
-        await log.create("run")
-        said: list[bytes] = []
-        for batch in batches:
-            entries = [bytes([index % 256]) * size for index, size in enumerate(batch, len(said))]
-            said += entries
-            assert await log.append("run", entries) == len(said)
-            for after in (0, len(said) // 2, len(said)):
-                page = await log.read("run", after, 1000)
-                assert page.start > after
-                assert list(page.entries) == said[page.start - 1 :]
-                assert page.last == len(said)
-        page = await log.read("run", 0, 1000)
-        kept = [len(each) + OVERHEAD for each in page.entries]
-        assert sum(kept) <= keep or len(kept) == 1
-        if page.start > 1:  # and no more was let go than had to
-            assert sum(kept) + len(said[page.start - 2]) + OVERHEAD > keep
-        assert bool(kept) == bool(said)
-
-    asyncio.run(test())
+    asyncio.run(check_that_the_end_is_kept(MemoryLog(keep_bytes=keep), keep, batches))
 
 
 def test_what_is_no_longer_kept_is_free() -> None:

@@ -1,9 +1,7 @@
 """The log in Redis and Valkey: what is its own, beside the contract of all logs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from itertools import count
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -17,20 +15,9 @@ from asgi_agent.errors import Diverged, Missing, Unavailable, UsageError
 from asgi_agent.logs import DELETED, MemoryLog
 from asgi_agent.logs.memory import OVERHEAD
 from asgi_agent.logs.redis import RedisLog
-from tests.logs.valkey import KINDS, Server, shared
+from tests.logs.valkey import KINDS, Server, opened, own_prefix, shared
 
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
-_numbers = count()
-
-
-@asynccontextmanager
-async def opened(server: Server, **options: Any) -> AsyncIterator[RedisLog]:
-    """A log that nobody else uses, unless it gets the prefix of another."""
-    log = RedisLog.from_url(server.url, **{"prefix": f"own-{next(_numbers)}:", **options})
-    try:
-        yield log
-    finally:
-        await log.close()
 
 
 def keys(server: Server, log: RedisLog) -> list[bytes]:
@@ -348,7 +335,7 @@ def test_who_waits_while_the_log_is_closed_is_told() -> None:
 
 
 def test_a_log_may_be_used_in_one_event_loop_after_another() -> None:
-    log = RedisLog.from_url(shared().url, prefix=f"own-{next(_numbers)}:")
+    log = RedisLog.from_url(shared().url, prefix=own_prefix())
 
     async def append(last: int) -> None:
         await log.create("run")
@@ -366,7 +353,7 @@ def test_it_works_without_hiredis() -> None:
         return Connection(port=shared().port, protocol=2, socket_timeout=None, parser_class=parser)
 
     async def test() -> None:
-        log = RedisLog(connect, prefix=f"own-{next(_numbers)}:")
+        log = RedisLog(connect, prefix=own_prefix())
         await log.create("run", b"meta")
         woken = asyncio.Event()
         await log.watch("run", woken.set)

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from itertools import count, pairwise
 
 import pytest
@@ -13,12 +14,13 @@ from asgi_agent.errors import Unavailable
 from asgi_agent.logs import EventLog
 from asgi_agent.logs.redis import RedisLog
 from asgi_agent.logs.redis_link import Connection
+from tests.logs import valkey
 from tests.logs.valkey import KINDS, Server
 from tests.serving import free_port
 
 SOON = 0.3  # seconds that these logs wait for an answer
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
-_numbers = count()
+opened = partial(valkey.opened, timeout=SOON)
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +28,6 @@ def server() -> Iterator[Server]:
     """A server of our own, for what would disturb others."""
     with Server() as started:
         yield started
-
-
-@asynccontextmanager
-async def opened(server: Server, timeout: float = SOON) -> AsyncIterator[RedisLog]:
-    log = RedisLog.from_url(server.url, prefix=f"fault-{next(_numbers)}:", timeout=timeout)
-    try:
-        yield log
-    finally:
-        await log.close()
 
 
 async def say(log: EventLog, run: str, entries: list[bytes], end: str | None = None) -> None:
@@ -120,18 +113,22 @@ def test_connections_cut_at_any_moment_lose_and_double_nothing(server: Server) -
             seen = await asyncio.gather(*followers)
             nonlocal is_over
             is_over = True
-            await cutting
+            killed = await cutting
             assert seen == [said] * len(runs)
+            assert min(killed.values()) > 0
 
-    def cut() -> None:
+    def cut() -> dict[str, int]:
+        """How many connections of each kind were cut."""
+        killed = {"pubsub": 0, "normal": 0}
         for number in count():
             if is_over:
-                return
+                break
             time.sleep(0.02)
             kind = "pubsub" if number % 3 == 0 else "normal"
-            server.admin.client_kill_filter(_type=kind, skipme=True)
+            killed[kind] += server.admin.client_kill_filter(_type=kind, skipme=True)
             if number % 5 == 0:
                 server.admin.script_flush()
+        return killed
 
     asyncio.run(test())
 
@@ -241,7 +238,7 @@ def test_an_idle_connection_that_is_cut_costs_no_call(server: Server) -> None:
         async with opened(server) as log:
             await log.create("run")
             for last in range(1, 4):
-                server.admin.client_kill_filter(_type="normal", skipme=True)
+                assert server.admin.client_kill_filter(_type="normal", skipme=True) == 1
                 await asyncio.sleep(0.01)
                 assert await log.append("run", [b"a"]) == last
 
@@ -333,18 +330,13 @@ def test_a_wrong_password_is_unavailable_and_says_so(server: Server) -> None:
                     await log.create("run")
                 await log.close()
             log = RedisLog.from_url(server.url.replace("//", "//:right@"), timeout=SOON)
-            assert await log.append(await created(log), [b"a"]) == 1
+            await log.create("run")
+            assert await log.append("run", [b"a"]) == 1
             await log.close()
         finally:
             server.admin.config_set("requirepass", "")
 
     asyncio.run(test())
-
-
-async def created(log: RedisLog) -> str:
-    run = f"run{next(_numbers)}"
-    await log.create(run)
-    return run
 
 
 def test_a_caller_may_be_cancelled_while_the_server_is_frozen(server: Server) -> None:

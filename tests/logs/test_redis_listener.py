@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from itertools import count
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -12,10 +11,11 @@ from asgi_agent.errors import Unavailable
 from asgi_agent.logs.redis import RedisLog
 from asgi_agent.logs.redis_link import Connection
 from asgi_agent.logs.redis_listener import Listener
+from tests.logs import valkey
 from tests.logs.valkey import Server, until
 
 SOON = 0.3  # seconds that these logs wait for an answer
-_numbers = count()
+opened = partial(valkey.opened, timeout=SOON)
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +23,6 @@ def server() -> Iterator[Server]:
     """A server of our own: it is frozen, and all its connections are cut."""
     with Server() as started:
         yield started
-
-
-@asynccontextmanager
-async def opened(server: Server, timeout: float = SOON) -> AsyncIterator[RedisLog]:
-    log = RedisLog.from_url(server.url, prefix=f"listener-{next(_numbers)}:", timeout=timeout)
-    try:
-        yield log
-    finally:
-        await log.close()
 
 
 class Counter:
@@ -71,11 +62,16 @@ def test_a_listener_that_was_cut_off_listens_again_and_wakes_everybody(server: S
 def test_a_new_channel_can_be_watched_while_the_listener_comes_back(server: Server) -> None:
     async def test() -> None:
         async with opened(server, timeout=2.0) as log:
-            for number in range(10):
+            counters = [Counter() for _ in range(10)]
+            for number, counter in enumerate(counters):
                 await log.create(f"run{number}")
-                counter = Counter()
                 await log.watch(f"run{number}", counter.wake)
-                server.admin.client_kill_filter(_type="pubsub")
+                assert server.admin.client_kill_filter(_type="pubsub") == 1
+            for counter in counters:
+                await counter.woken()  # it may have missed something
+            for number, counter in enumerate(counters):
+                await log.append(f"run{number}", [b"a"])
+                await counter.woken()
 
     asyncio.run(test())
 

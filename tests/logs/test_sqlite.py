@@ -19,6 +19,7 @@ from asgi_agent.logs.sqlite import file, workers
 from asgi_agent.logs.sqlite.tables import prepare
 from asgi_agent.logs.sqlite.workers import Workers
 from asgi_agent.logs.sqlite.writing import CHUNK
+from tests.logs.keeping import check_that_the_end_is_kept
 from tests.logs.sqlite_files import Clock, count, query, until, using
 
 
@@ -41,27 +42,7 @@ def test_what_is_kept_is_the_end_of_what_was_said(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]], keep: int
 ) -> None:
     log = SQLiteLog(tmp_path_factory.mktemp("kept") / "log.db", keep_bytes=keep)
-
-    async def test() -> None:
-        await log.create("run")
-        said: list[bytes] = []
-        for batch in batches:
-            entries = [bytes([index % 256]) * size for index, size in enumerate(batch, len(said))]
-            said += entries
-            assert await log.append("run", entries) == len(said)
-            for after in (0, len(said) // 2, len(said)):
-                page = await log.read("run", after, 1000)
-                assert page.start > after
-                assert list(page.entries) == said[page.start - 1 :]
-                assert page.last == len(said)
-        page = await log.read("run", 0, 1000)
-        kept = [len(each) + OVERHEAD for each in page.entries]
-        assert sum(kept) <= keep or len(kept) == 1
-        if page.start > 1:  # and no more was let go than had to
-            assert sum(kept) + len(said[page.start - 2]) + OVERHEAD > keep
-        assert bool(kept) == bool(said)
-
-    using(log, test=test)
+    using(log, test=partial(check_that_the_end_is_kept, log, keep, batches))
 
 
 def test_what_is_no_longer_kept_leaves_the_file(path: Path) -> None:

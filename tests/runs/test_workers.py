@@ -347,9 +347,7 @@ def test_an_end_under_a_number_that_was_given_before_is_told_all_the_same() -> N
     run(main(), leaks=False)
 
 
-def test_a_log_that_has_lost_entries_and_cannot_be_read_is_left(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_log_that_has_lost_entries_and_cannot_be_read_is_left() -> None:
     async def main() -> None:
         pair = Pair(counter)
         running = await pair.one.start("10")
@@ -366,8 +364,6 @@ def test_a_log_that_has_lost_entries_and_cannot_be_read_is_left(
         assert running.is_elsewhere
         entries = await pair.following(running)
         assert [each.event for each in entries if each.is_terminal] == [RUN_LOST]
-
-    run(main())
 
     run(main())
 

@@ -11,18 +11,15 @@ from sse_conformance.mutants.asgi_golden import Golden
 from sse_conformance.mutants.registry import MUTANTS, Mutant
 from sse_conformance.transcript import Record
 from sse_conformance.verdict import Verdict
+from tests.conformance.findings import findings
 
 OURS = [each for each in MUTANTS if each.record.__module__ == sse_conformance.mutants.asgi.__name__]
 GROUP = [each.id for each in catalogue().values() if each.group == "asgi"]
 
 
-def found(record: Record) -> set[str]:
-    return {each.requirement.id for each in judge(record) if each.found in {"broken", "unstable"}}
-
-
 @pytest.mark.parametrize("mutant", OURS, ids=lambda mutant: f"{mutant.requirement} {mutant.defect}")
 def test_a_mutant_is_found_by_its_own_check_alone(mutant: Mutant) -> None:
-    assert found(mutant.record()) == {mutant.requirement}
+    assert set(findings(mutant.record())) == {mutant.requirement}
 
 
 def test_every_requirement_has_a_mutant() -> None:
@@ -33,6 +30,6 @@ def test_every_requirement_has_a_mutant() -> None:
 @pytest.mark.parametrize("record", [asgi(Golden()), driven(Golden())], ids=["GET", "POST"])
 def test_the_golden_application_gives_no_finding(record: Record) -> None:
     results = {each.requirement.id: each for each in judge(record)}
-    assert found(record) == set()
+    assert findings(record) == {}
     assert Verdict.ERROR not in {each.verdict for each in results.values()}
     assert {results[each].verdict for each in GROUP} == {Verdict.PASS}

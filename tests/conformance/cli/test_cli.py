@@ -4,11 +4,10 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -20,6 +19,7 @@ from sse_conformance.cli import main
 from sse_conformance.mutants import MUTANTS
 from sse_conformance.mutants.golden import Golden
 from sse_conformance.mutants.http import Asked, Fields
+from sse_conformance.mutants.serving import wait_until_listening
 from sse_conformance.report.report import Exit
 from tests.serving import free_port
 
@@ -263,13 +263,9 @@ def test_a_mutant_is_served_until_it_is_interrupted() -> None:
     ) as process:
         assert process.stdout is not None
         assert identifier in process.stdout.readline()
-        for _ in range(100):
-            try:
-                urlopen(f"http://127.0.0.1:{port}/nothing", timeout=1)
-            except HTTPError:
-                break  # it answers
-            except URLError:
-                time.sleep(0.05)
+        wait_until_listening(port)
+        with pytest.raises(HTTPError):  # it answers
+            urlopen(f"http://127.0.0.1:{port}/nothing", timeout=5)
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == Exit.FINE
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from sse_conformance.corpus import corpus
-from sse_conformance.judge import Result, judge
+from sse_conformance.judge import judge
 from sse_conformance.mutants import MUTANTS, Mutant
 from sse_conformance.mutants.consumer import sound
 from sse_conformance.options import Options
 from sse_conformance.transcript import Operation, Reading, Record, Scenario, Subject, changed
+from tests.conformance.findings import findings
 
 OURS = [mutant for mutant in MUTANTS if mutant.requirement.startswith("CON-")]
 
@@ -55,14 +56,6 @@ def played(good: Record, requirement: str, *others: Scenario) -> tuple[str, str]
     return judged(changed(good, "scenario", list(kept.values())), requirement)
 
 
-def findings(results: list[Result]) -> dict[str, str]:
-    return {
-        result.requirement.id: result.evidence
-        for result in results
-        if result.found in ("broken", "unstable")
-    }
-
-
 def test_a_sound_client_gives_no_finding(good: Record) -> None:
     assert {result.verdict.value for result in judge(good)} == {"pass"}
 
@@ -71,7 +64,7 @@ def test_a_sound_client_gives_no_finding(good: Record) -> None:
     "mutant", OURS, ids=[f"{mutant.requirement}: {mutant.defect}" for mutant in OURS]
 )
 def test_a_mutant_is_found_by_its_own_check_and_by_no_other(mutant: Mutant) -> None:
-    found = findings(judge(mutant.record()))
+    found = findings(mutant.record())
 
     assert list(found) == [mutant.requirement], found
 

@@ -14,6 +14,7 @@ from sse_conformance.scenes import SCENES, SLOW_SCENES
 from sse_conformance.transcript import Record, Scenario, changed
 from sse_conformance.wire.stage import Stage
 from tests.conformance.consumer.clients import InProcess
+from tests.conformance.findings import findings
 
 ALL = {scene.name: scene for scene in (*SCENES, *SLOW_SCENES)}
 SCALE = 0.6  # of all patience: the clients are swift
@@ -62,15 +63,6 @@ def scenarios() -> dict[str, list[Scenario]]:
 @pytest.fixture(scope="module")
 def read_well() -> Record:
     return sound()
-
-
-def findings(record: Record) -> dict[str, str]:
-    results = judge(record)
-    return {
-        result.requirement.id: result.evidence
-        for result in results
-        if result.found in ("broken", "unstable")
-    }
 
 
 def test_every_habit_is_tried_over_real_connections() -> None:

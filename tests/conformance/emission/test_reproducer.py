@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -48,7 +47,7 @@ def test_the_test_is_a_program_that_tells_good_from_bad() -> None:
 
 
 @pytest.mark.parametrize("form", ["POST", "GET"])
-def test_the_command_sends_the_same_script(form: str, tmp_path: Path) -> None:
+def test_the_command_sends_the_same_script(form: str) -> None:
     """The shell's words are what a POST would carry, or the URL that a GET has."""
     request = request_for(
         "http://localhost:1/emit", SCRIPT, form="GET" if form == "GET" else "POST"

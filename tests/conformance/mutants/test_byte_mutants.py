@@ -8,23 +8,16 @@ from sse_conformance.mutants.alter import sound
 from sse_conformance.mutants.golden import Golden
 from sse_conformance.mutants.producing import recorded, searching
 from sse_conformance.mutants.streams import Rewritten, open_event
-from sse_conformance.transcript import Record
-from sse_conformance.verdict import Verdict
 from sse_conformance.wire.http1 import record
+from tests.conformance.findings import findings
 
 GROUPS = ("encoding", "framing", "fields", "dispatch")
 OURS = [each for each in MUTANTS if each.requirement[:3] in ("ENC", "FRM", "FLD", "DSP")]
 
 
-def killed(record: Record) -> set[str]:
-    results = judge(record)
-    assert not [each for each in results if each.verdict == Verdict.ERROR]
-    return {each.requirement.id for each in results if each.found in ("broken", "unstable")}
-
-
 @pytest.mark.parametrize("mutant", OURS, ids=lambda each: f"{each.requirement} {each.defect}")
 def test_a_mutant_is_killed_by_its_own_check_and_no_other(mutant: Mutant) -> None:
-    assert killed(mutant.record()) == {mutant.requirement}
+    assert set(findings(mutant.record())) == {mutant.requirement}
 
 
 def test_every_requirement_of_these_groups_has_a_mutant_and_a_check() -> None:
@@ -37,8 +30,8 @@ def test_every_requirement_of_these_groups_has_a_mutant_and_a_check() -> None:
 
 
 def test_the_golden_server_is_not_accused() -> None:
-    assert killed(recorded(Golden())) == set()
-    assert killed(sound()) == set()
+    assert findings(recorded(Golden())) == {}
+    assert findings(sound()) == {}
 
 
 def test_a_golden_server_is_asked_as_over_the_wire() -> None:

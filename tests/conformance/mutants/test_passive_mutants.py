@@ -2,37 +2,26 @@
 
 import pytest
 
-from sse_conformance.judge import judge
 from sse_conformance.mutants import MUTANTS, Mutant, cors, passive, robustness, transport
 from sse_conformance.mutants.alter import altered, sound, with_field, with_status
 from sse_conformance.mutants.transport import over_http_2
-from sse_conformance.transcript import Exchange, Record
-from sse_conformance.verdict import Verdict
+from sse_conformance.transcript import Exchange
+from tests.conformance.findings import findings
 
 OURS = {module.__name__ for module in (cors, passive, robustness, transport)}
 PASSIVE = [each for each in MUTANTS if each.record.__module__ in OURS]
 
 
-def killed(record: Record) -> dict[str, str]:
-    results = judge(record)
-    assert [each for each in results if each.verdict == Verdict.ERROR] == []
-    return {
-        each.requirement.id: each.evidence
-        for each in results
-        if each.found in {"broken", "unstable"}
-    }
-
-
 @pytest.mark.parametrize("mutant", PASSIVE, ids=lambda each: f"{each.requirement} {each.defect}")
 def test_a_mutant_is_found_by_its_own_check_and_no_other(mutant: Mutant) -> None:
-    found = killed(mutant.record())
+    found = findings(mutant.record())
     assert set(found) == {mutant.requirement}, found
 
 
 @pytest.mark.parametrize("record", [sound, over_http_2], ids=["over HTTP/1", "over HTTP/2"])
 def test_what_is_sound_is_not_accused(record: object) -> None:
     assert callable(record)
-    assert killed(record()) == {}
+    assert findings(record()) == {}
 
 
 def test_every_group_that_is_seen_from_outside_has_its_mutants() -> None:

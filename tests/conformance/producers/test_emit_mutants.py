@@ -16,25 +16,16 @@ from sse_conformance.mutants.golden import Golden
 from sse_conformance.options import Options
 from sse_conformance.script import Capabilities
 from sse_conformance.transcript import Emitted, Exchange, Observation, Record, Subject
-from sse_conformance.verdict import Verdict
+from tests.conformance.findings import findings
 
 MODULES = {f"sse_conformance.mutants.{name}" for name in ("driving", "flow", "robustness_emit")}
 OURS = [each for each in MUTANTS if each.record.__module__ in MODULES]
 HASTY = Options(time_scale=0.3)
 
 
-def killed(record: Record) -> dict[str, str]:
-    results = judge(record)
-    assert [each for each in results if each.verdict == Verdict.ERROR] == []
-    found = {each.requirement.id: each for each in results}
-    return {
-        name: each.evidence for name, each in found.items() if each.found in {"broken", "unstable"}
-    }
-
-
 @pytest.mark.parametrize("mutant", OURS, ids=lambda each: f"{each.requirement} {each.defect}")
 def test_a_mutant_is_found_by_its_own_check_and_no_other(mutant: Mutant) -> None:
-    found = killed(mutant.record())
+    found = findings(mutant.record())
     assert set(found) == {mutant.requirement}, found
     assert mutant.serve is not None
 
@@ -57,7 +48,7 @@ def record_all(producer: Producer, record: Record) -> None:
 def test_the_golden_server_is_not_accused() -> None:
     options = replace(HASTY, headers=(("Authorization", "Bearer me"),))
     record = driven(Golden(), record_all, options=options)
-    assert killed(record) == {}
+    assert findings(record) == {}
     names = {entry.name for entry in record}
     assert {"early", "flood", "neighbour", "left", "resumed", "stranger", "raised"} <= names
     assert "shutdown" not in names
@@ -73,7 +64,7 @@ def test_the_golden_server_drops_a_client_that_never_reads() -> None:
     (held,) = record.all("held")
     assert isinstance(held, Emitted)
     assert held.exchange.end in {"closed", "reset"}
-    assert killed(record) == {}
+    assert findings(record) == {}
 
 
 def test_one_flood_is_enough_where_the_producer_has_paused() -> None:
@@ -92,7 +83,7 @@ def test_one_flood_is_enough_where_the_producer_has_paused() -> None:
 def test_the_golden_server_in_a_process_is_not_accused(plan: object) -> None:
     assert callable(plan)
     record = of_process(Golden, plan)
-    assert killed(record) == {}
+    assert findings(record) == {}
     assert [entry.name for entry in record] != []
 
 
@@ -141,7 +132,7 @@ def test_a_producer_of_get_only_gets_its_nonsense_in_the_url() -> None:
     bad = [each for each in record.all("bad_input") if isinstance(each, Exchange)]
     assert 5 < len(bad) < len(emit_state.BAD_INPUTS)
     assert all(each.request.target.startswith("/emit?x=1&script=") for each in bad)
-    assert killed(record) == {}
+    assert findings(record) == {}
 
 
 def test_runs_that_are_not_counted_are_not_recorded() -> None:
@@ -156,14 +147,14 @@ def test_runs_that_are_not_counted_are_not_recorded() -> None:
     left = record.all("left")[0]
     assert isinstance(left, Observation)
     assert left.facts["during"] == -1
-    assert killed(record) == {}
+    assert findings(record) == {}
 
 
 def test_a_cut_is_possible_without_pauses() -> None:
     record = subject()
     with Golden().served() as url:
         emit_state.record_cuts(made(f"{url}/emit", "resume"), record)
-    assert killed(record) == {}
+    assert findings(record) == {}
     assert len(record.all("resumed")) == 6
 
 
@@ -176,7 +167,7 @@ def test_a_refused_id_is_not_asked_for_again() -> None:
 
     record = driven(Choosy(), emit_state.record_identifiers)
     assert len(record.all("opaque")) == len(emit_state.OPAQUE_IDS) - 1
-    assert killed(record) == {}
+    assert findings(record) == {}
 
 
 def test_memory_is_that_of_a_process_and_its_children() -> None:
@@ -198,4 +189,4 @@ def test_the_background_does_not_keep_the_foreground() -> None:
             assert time.perf_counter() - began < 0.5
     assert len(record.all("silent")) == 3
     record.subject = replace(record.subject, options=options)
-    assert killed(record) == {}
+    assert findings(record) == {}

@@ -262,18 +262,22 @@ def test_a_client_that_talks_all_the_time_is_let_wait() -> None:
 
 
 def test_the_end_of_the_server_ends_its_streams_after_a_whole_block() -> None:
-    server = Golden(interval=60.0)
+    heard = threading.Event()
     streams: list[Exchange] = []
-    with server.served() as url:
+
+    def listen(content: bytearray) -> bool:
+        if content.endswith(b"\n\n"):
+            heard.set()
+        return False
+
+    with Golden(interval=60.0).served() as url:
 
         def read() -> None:
-            streams.append(record(f"{url}/stream", seconds=5.0))
+            streams.append(record(f"{url}/stream", seconds=10.0, stop_after=listen))
 
         thread = threading.Thread(target=read)
         thread.start()
-        while not server.open:
-            time.sleep(0.01)
-        time.sleep(0.05)
+        assert heard.wait(5)
     thread.join()
     assert streams[0].end == "complete"
     assert len(streams[0].stream.events) == 1

@@ -7,6 +7,7 @@ from sse_conformance.drivers.ws import plans, ws
 from sse_conformance.judge import judge
 from sse_conformance.options import Options
 from sse_conformance.transcript import Record
+from tests.conformance.findings import findings
 from tests.serving import HOSTS, serve
 
 assert checks.__all__
@@ -20,14 +21,6 @@ hosts = pytest.mark.parametrize("host", HOSTS)
 def quick(options: Options) -> set[str]:
     slow = {"flood", "fragmented", "turns", "talk"}
     return {plan.__name__ for plan in plans(options)} - HANDSHAKES - slow
-
-
-def findings(record: Record) -> dict[str, str]:
-    return {
-        each.requirement.id: each.evidence
-        for each in judge(record)
-        if each.found in ("broken", "unstable")
-    }
 
 
 def judged(record: Record) -> set[str]:
