@@ -23,7 +23,6 @@ from .catalogue import catalogue
 from .judge import Result
 from .verdict import Verdict
 
-
 # A mistyped `until` would never expire, and a mistyped `expect` would be a baseline of nothing.
 _NOTHING_ELSE = ConfigDict(extra="forbid")
 
