@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from threading import Lock
 from time import perf_counter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urljoin
 
 from ..options import Options
@@ -75,7 +74,6 @@ class _Visit:
         self._progress = progress
         self._patience = _patience(options)
         self._end = perf_counter() + self._patience.total
-        self._alone = Lock()
 
     def arrive(self) -> None:
         """Find out where the stream is, and look at it if anybody answers."""
@@ -114,16 +112,19 @@ class _Visit:
         todo = list(errands(self._url, self._options))
         with ThreadPoolExecutor(WATCHERS + ASKING) as pool:
             watching = [pool.submit(self._watch) for _ in range(WATCHERS)]
-            asking = [pool.submit(self._send, errand) for errand in todo]
-            self._tell([*watching, *asking])
+            asking = [pool.submit(self._try, errand) for errand in todo]
+            self._tell(asking)
+            firsts = [each.result() for each in asking]
+            answers = [self._settled(*each) for each in zip(todo, firsts, strict=True)]
+            self._tell(watching)
         watched = [exchange for each in watching for exchange in each.result()]
         answered = [each for each in watched if each.head is not None]
         self._add_streams(answered or [first])  # it may have no time for so many
-        for errand, answers in zip(todo, asking, strict=True):
-            for exchange in answers.result():
+        for errand, exchanges in zip(todo, answers, strict=True):
+            for exchange in exchanges:
                 self.record.add(errand.name, exchange)
 
-    def _tell(self, futures: Sequence[Future[list[Exchange]]]) -> None:
+    def _tell(self, futures: Sequence[Future[Any]]) -> None:
         """Wait for all of these, and say how far it is."""
         unfinished = set(futures)
         while unfinished:
@@ -143,14 +144,14 @@ class _Visit:
         for exchange in again:
             self.record.add("get_again", exchange)
 
-    def _send(self, errand: Errand) -> list[Exchange]:
+    def _settled(self, errand: Errand, first: Exchange | None) -> list[Exchange]:
         """What came of it: one exchange with an answer, or two without; none if we cannot tell."""
-        first = self._try(errand)
         if first is None or not _is_silent(first):
             return [] if first is None else [first]
-        with self._alone:  # it may have been busy with our other errands
-            alive = self._try(Errand(name="", request=self._get(), stop_after=has_head))
-            second = None if alive is None or _is_silent(alive) else self._try(errand)
+        self._progress(f"asking again for what was not answered: {errand.name}")
+        # It may have been busy with our other errands: none of them is under way now.
+        alive = self._try(Errand(name="", request=self._get(), stop_after=has_head))
+        second = None if alive is None or _is_silent(alive) else self._try(errand)
         if second is None:
             return []
         return [first, second] if _is_silent(second) else [second]

@@ -150,10 +150,10 @@ def test_what_would_go_on_for_ever_ends_in_time(handle: Handle) -> None:
 
 def test_the_smallest_events_are_judged_in_time_too() -> None:
     record, _ = checked(hurried)
-    began = time.perf_counter()
+    began = time.process_time()  # what others do meanwhile takes none of it
     assert [each for each in judge(record) if each.verdict == Verdict.ERROR] == []
     assert len(only(record, "get").content) < WATCHED + PIECE
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_a_server_for_one_at_a_time_is_not_blamed_for_the_others() -> None:
