@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from asgi_agent import Turn
+from asgi_agent import Thinking, ToolExec, ToolResult, Turn
 from asgi_agent.compat import bond
 from asgi_agent.compat.bond import (
     AskRequest,
@@ -81,6 +81,49 @@ def test_b1_no_text_is_said_twice() -> None:
             while (message := await session.receive_json())["t"] != "done":
                 said += message.get("c", "")
             assert said == "Paris is the capital."
+
+    run(main())
+
+
+@pytest.mark.parametrize("gap", [None, 0.0, 0.05, 0.3])
+def test_b2_every_word_of_a_long_answer_arrives_and_is_in_the_whole(gap: float | None) -> None:
+    words = [f"w{number} " for number in range(20)]
+
+    async def agent(turn: Turn) -> Any:
+        for word in words:
+            yield word
+            if gap is not None:
+                await asyncio.sleep(gap)
+
+    async def main() -> None:
+        async with Server(create_bond_server(agent)) as server:
+            asked = await server.request("POST", "/ask", json={"prompt": "?"})
+            stream = await server.request("GET", asked.json()["stream_url"])
+            told = [(event.event, json.loads(event.data)) for event in stream.events()]
+            assert [data["content"] for name, data in told if name == "text"] == words
+            assert told[-1] == ("complete", {"data": "".join(words)})
+
+    run(main())
+
+
+def test_b16_a_tool_is_told_when_it_begins_and_thinking_while_it_lasts() -> None:
+    async def agent(turn: Turn) -> Any:
+        yield Thinking("Hm.")
+        await asyncio.sleep(1)
+        yield ToolExec("1", "slow", {})
+        await asyncio.sleep(1.5)
+        yield ToolResult("1", "slow", "done")
+
+    async def main() -> None:
+        async with Server(create_bond_server(agent)) as server:
+            asked = await server.request("POST", "/ask", json={"prompt": "?"})
+            began = asyncio.get_running_loop().time()
+            heard: dict[str, float] = {}
+            async with server.stream("GET", asked.json()["stream_url"]) as stream:
+                async for event in stream.events():
+                    heard[event.event] = asyncio.get_running_loop().time() - began
+            times = [heard[name] for name in ("thinking", "tool_exec", "tool_result")]
+            assert times == pytest.approx([0, 1, 2.5])
 
     run(main())
 

@@ -14,7 +14,9 @@ from tests.serving import free_port, run
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_host_ends_every_stream_with_one_error_and_stops(number: signal.Signals) -> None:
+def test_b17_a_stopped_host_ends_every_stream_with_one_error_and_stops(
+    number: signal.Signals,
+) -> None:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--port", str(port), "tests.hosts.apps:impatient"]
     with run(command, port) as served, browse(served.url) as client:
