@@ -157,7 +157,7 @@ async def say(log: EventLog, runs: Sequence[str], rate: int, seconds: float) -> 
 
 
 async def follow(
-    url: str, log: EventLog, runs: int, *, followers: int = 1, rate: int, seconds: float
+    url: str, log: EventLog, *, runs: int, followers: int = 1, rate: int, seconds: float
 ) -> Figures:
     """Say, and hear it in another process; in the same one, if the log is not shared."""
     names = await _create(log, runs)
@@ -208,26 +208,31 @@ def _stamp() -> bytes:
 
 
 def measure(url: str, seconds: float) -> Iterator[tuple[str, Figures]]:
-    """Every workload, on an event loop of its own."""
+    """Every workload, on an event loop and in a log of its own.
 
-    def on(test: Callable[[EventLog], Any]) -> Figures:
-        async def main() -> Figures:
-            log = open_log(url)
+    In one log the runs of a workload would be freed while the next one is measured.
+    """
+
+    def on(test: Callable[[str, EventLog], Any]) -> Figures:
+        async def main(place: str) -> Figures:
+            log = open_log(place)
             try:
-                return await test(log)
+                return await test(place, log)
             finally:
                 await log.close()
 
-        return asyncio.run(main())
+        with _at(url) as place:
+            return asyncio.run(main(place))
 
     for runs in RUNS:
-        yield f"append, {runs}", on(lambda log, n=runs: append(log, n, seconds))
-    yield "follow, 1 at 500/s", on(lambda log: follow(url, log, 1, rate=500, seconds=seconds))
-    many = partial(follow, url, runs=1, followers=100, rate=50, seconds=seconds)
-    yield "fan out to 100", on(lambda log: many(log=log))
+        yield f"append, {runs}", on(lambda _, log, n=runs: append(log, n, seconds))
+    one = partial(follow, runs=1, rate=500, seconds=seconds)
+    yield "follow, 1 at 500/s", on(one)
+    many = partial(follow, runs=1, followers=100, rate=50, seconds=seconds)
+    yield "fan out to 100", on(many)
     for runs in RUNS:
-        name = f"follow, {runs} at 2000/s"
-        yield name, on(lambda log, n=runs: follow(url, log, n, rate=2000, seconds=seconds))
+        each = partial(follow, runs=runs, rate=2000, seconds=seconds)
+        yield f"follow, {runs} at 2000/s", on(each)
 
 
 @contextmanager
@@ -273,10 +278,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not options.json:
         print(f"{'store':<25}{'workload':<24}{'':<33}{'prototype':>12}  ratio")
     for url in options.urls:
-        with _at(url) as place:
-            for workload, figures in measure(place, 0.1 if options.quick else 5):
-                for row in _rows(url, workload, figures):
-                    print(json.dumps(row) if options.json else _as_text(row), flush=True)
+        for workload, figures in measure(url, 0.1 if options.quick else 5):
+            for row in _rows(url, workload, figures):
+                print(json.dumps(row) if options.json else _as_text(row), flush=True)
     return None
 
 

@@ -75,7 +75,8 @@ class Desk:
             commit, changed = writing.commit, writing.changed
             if commit is not None:
                 file.workers.hint(array("q", [commit, *changed]).tobytes())
-            if changed:
+            # Who is not there yet will read what is committed now.
+            if changed and (commit is not None or self._watchers):
                 self.writer.post(self._committed, commit, changed)
 
     def _free(self) -> float | None:
