@@ -132,7 +132,8 @@ class RedisLog:
 
     async def read(self, run: str, after: int, limit: int = 256) -> Page:
         """Up to `limit` entries after `after`; see `EventLog`."""
-        answer: list[Any] = await self._run(READ, run, b"%d" % after, b"%d" % limit)
+        asked = (b"2", *self._names(run), b"%d" % after, b"%d" % limit)
+        answer: list[Any] = await self._open().pipe.read(READ, *asked)
         if not answer:
             raise _missing(run)
         start, last, end, lease, meta, *entries = answer

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis.exceptions import ConnectionError as NotConnected
@@ -21,9 +21,24 @@ class Call:
     """One command, and whoever waits for its answer."""
 
     packed: bytes
-    answer: asyncio.Future[Any]
     script: Script | None = None
     arguments: tuple[bytes, ...] = ()
+    _waiting: list[asyncio.Future[Any]] = field(default_factory=list[asyncio.Future[Any]])
+
+    def answer(self) -> asyncio.Future[Any]:
+        """What one more waits for."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        return future
+
+    @property
+    def waiting(self) -> list[asyncio.Future[Any]]:
+        """Those who have not been cancelled in the meantime, and have no answer yet."""
+        return [future for future in self._waiting if not future.done()]
+
+    def fail(self, reason: RedisError | OSError | str) -> None:
+        for future in self.waiting:
+            future.set_exception(Unavailable(f"the event log: {reason}"))
 
 
 class Pipe:
@@ -39,6 +54,7 @@ class Pipe:
         self._timeout = timeout
         self._wanted = asyncio.Event()
         self._asked: list[Call] = []
+        self._reads: dict[tuple[bytes, ...], Call] = {}  # of what is asked, and not sent
         self._sent: deque[Call] = deque()
         self._patience: asyncio.Timeout | None = None  # of who receives
         self._task: asyncio.Task[None] | None = None
@@ -48,23 +64,32 @@ class Pipe:
 
         Calls that are made at the same time may be done in any order.
         """
-        packed = pack(b"EVALSHA", script.sha, *arguments)
-        return await self._ask(Call(packed, _future(), script, arguments))
+        return await self._ask(_run(script, arguments)).answer()
+
+    async def read(self, script: Script, *arguments: bytes) -> Any:
+        """What a script answers that changes nothing: who asks the same at once shares one answer.
+
+        Followers are woken together, and what is sent after they have asked answers them all.
+        """
+        call = self._reads.get(arguments)
+        if call is None:
+            call = self._reads[arguments] = self._ask(_run(script, arguments))
+        return await call.answer()
 
     async def do(self, *command: bytes) -> Any:
         """What a plain command answers."""
-        return await self._ask(Call(pack(*command), _future()))
+        return await self._ask(Call(pack(*command))).answer()
 
     async def close(self) -> None:
         """Close the connection; whoever still waits is told `Unavailable`."""
         await end(self._task)
 
-    async def _ask(self, call: Call) -> Any:
+    def _ask(self, call: Call) -> Call:
         self._asked.append(call)
         self._wanted.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
-        return await call.answer
+        return call
 
     async def _run(self) -> None:
         try:
@@ -76,10 +101,10 @@ class Pipe:
 
     def _give_up(self, reason: RedisError | OSError | str) -> None:
         for call in (*self._sent, *self._asked):
-            if not call.answer.done():
-                call.answer.set_exception(Unavailable(f"the event log: {reason}"))
+            call.fail(reason)
         self._sent.clear()
         self._asked.clear()
+        self._reads.clear()
         self._wanted.clear()
 
     async def _talk(self, connection: Connection) -> None:
@@ -89,9 +114,9 @@ class Pipe:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            # Who was cancelled in the meantime wants nothing any more.
-            calls = [call for call in self._asked if not call.answer.done()]
+            calls = [call for call in self._asked if call.waiting]
             self._asked.clear()
+            self._reads.clear()
             was_idle = not self._sent
             self._sent += calls
             if was_idle:
@@ -126,16 +151,15 @@ class Pipe:
             call.packed = pack(b"EVAL", call.script.text, *call.arguments)
             self._asked.append(call)
             self._wanted.set()
-        elif call.answer.done():
-            pass  # it was cancelled
         elif isinstance(answer, ResponseError):
-            call.answer.set_exception(Unavailable(f"the event log: {answer}"))
+            call.fail(answer)
         else:
-            call.answer.set_result(answer)
+            for future in call.waiting:
+                future.set_result(answer)
 
 
-def _future() -> asyncio.Future[Any]:
-    return asyncio.get_running_loop().create_future()
+def _run(script: Script, arguments: tuple[bytes, ...]) -> Call:
+    return Call(pack(b"EVALSHA", script.sha, *arguments), script, arguments)
 
 
 async def _read(connection: Connection) -> Any:

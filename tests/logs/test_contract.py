@@ -461,6 +461,40 @@ async def test_an_entry_said_between_the_watch_and_the_read_is_read(store: Store
 
 
 @contract
+async def test_who_reads_at_the_same_time_as_others_reads_the_same_also_if_they_leave(
+    store: Store,
+) -> None:
+    run = await created(store.log)
+    for number in range(1, 4):
+        readers = [asyncio.create_task(store.log.read(run, 0)) for _ in range(5)]
+        await asyncio.sleep(0)
+        readers[0].cancel()
+        readers[3].cancel()
+        pages = await asyncio.gather(*readers, return_exceptions=True)
+        left = [isinstance(page, asyncio.CancelledError) for page in pages]
+        assert left[1:3] == [False, False]
+        assert [list(page.entries) for page in pages if isinstance(page, Page)] == [
+            [b"a"] * (number - 1)
+        ] * left.count(False)
+        await store.log.append(run, [b"a"])
+
+
+@contract
+async def test_what_was_said_before_a_read_is_in_it_whoever_reads_meanwhile(store: Store) -> None:
+    run = await created(store.log)
+
+    async def read_on(readers: int = 200) -> None:
+        for _ in range(readers):
+            await store.log.read(run, 0)
+
+    others = asyncio.gather(*(read_on() for _ in range(4)))
+    for number in range(1, 51):
+        await store.log.append(run, [b"a"])
+        assert len(await everything(store.log, run)) == number
+    await others
+
+
+@contract
 async def test_many_follow_one_run_from_anywhere(store: Store) -> None:
     """Watch, read, wait: the loop that every follower runs."""
     run = await created(store.log)

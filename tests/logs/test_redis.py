@@ -96,6 +96,27 @@ def test_what_is_asked_in_one_turn_of_the_loop_leaves_in_one_packet() -> None:
         asyncio.run(test(server))
 
 
+def test_followers_that_are_woken_together_cost_the_server_one_read() -> None:
+    async def test(server: Server) -> None:
+        async with opened(server) as log:
+            await log.create("run")
+            await log.append("run", [b"a"])
+            await log.read("run", 0)  # now the server knows the script
+
+            def runs() -> int:
+                return server.admin.info("commandstats")["cmdstat_evalsha"]["calls"]
+
+            before = runs()
+            pages = await asyncio.gather(*(log.read("run", 0) for _ in range(50)))
+            assert [page.entries for page in pages] == [[b"a"]] * 50
+            assert runs() - before == 1
+            await asyncio.gather(*(log.read("run", after) for after in range(3)))
+            assert runs() - before == 4
+
+    with Server() as server:
+        asyncio.run(test(server))
+
+
 # Keys
 
 

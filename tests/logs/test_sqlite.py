@@ -16,7 +16,8 @@ from asgi_agent.errors import Missing, Unavailable, UsageError
 from asgi_agent.logs import DELETED, SQLiteLog
 from asgi_agent.logs.memory import OVERHEAD
 from asgi_agent.logs.sqlite import file, workers
-from asgi_agent.logs.sqlite.tables import prepare
+from asgi_agent.logs.sqlite.reading import Reading
+from asgi_agent.logs.sqlite.tables import machine_clock, prepare
 from asgi_agent.logs.sqlite.workers import Workers
 from asgi_agent.logs.sqlite.writing import CHUNK
 from tests.logs.keeping import check_that_the_end_is_kept
@@ -43,6 +44,25 @@ def test_what_is_kept_is_the_end_of_what_was_said(
 ) -> None:
     log = SQLiteLog(tmp_path_factory.mktemp("kept") / "log.db", keep_bytes=keep)
     using(log, test=partial(check_that_the_end_is_kept, log, keep, batches))
+
+
+def test_followers_that_are_woken_together_cost_one_query(path: Path) -> None:
+    log = SQLiteLog(path)
+
+    async def test() -> None:
+        await log.create("run")
+        await log.append("run", [b"a", b"b"])
+
+    using(log, test=test)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        queries: list[str] = []
+        db.set_trace_callback(queries.append)
+        reading = Reading(db, machine_clock, 60)
+        for _ in range(2):
+            with reading.transaction():
+                pages = [reading.page("run", after, 9) for after in (0, 1, 0, 1)]
+        assert [page.entries for page in pages] == [[b"a", b"b"], [b"b"]] * 2
+        assert sum("from entries" in each for each in queries) == 4
 
 
 def test_what_is_no_longer_kept_leaves_the_file(path: Path) -> None:

@@ -12,12 +12,13 @@ from .tables import Clock, key, value
 
 
 class Reading:
-    """What is read within one transaction."""
+    """What is read within one transaction, each page once: followers are woken together."""
 
     def __init__(self, db: sqlite3.Connection, clock: Clock, retain: float) -> None:
         self._db = db
         self._clock = clock
         self._retain = retain
+        self._pages: dict[tuple[str, int, int], Page] = {}
 
     @contextmanager
     def transaction(self) -> Generator["Reading", None, None]:
@@ -26,6 +27,7 @@ class Reading:
         try:
             yield self
         finally:
+            self._pages.clear()
             self._db.rollback()
 
     def id_of(self, name: str) -> int:
@@ -33,6 +35,12 @@ class Reading:
         return run
 
     def page(self, name: str, after: int, limit: int) -> Page:
+        asked = (name, after, limit)
+        if asked not in self._pages:
+            self._pages[asked] = self._read(name, after, limit)
+        return self._pages[asked]
+
+    def _read(self, name: str, after: int, limit: int) -> Page:
         now = self._clock()
         run, first, last, end, lease, meta = self._row(name, now)
         start = max(after + 1, first)
