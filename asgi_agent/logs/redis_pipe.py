@@ -83,6 +83,7 @@ class Pipe:
     async def close(self) -> None:
         """Close the connection; whoever still waits is told `Unavailable`."""
         await end(self._task)
+        self._give_up("it is closed")  # a task that is cancelled before its first step says nothing
 
     def _ask(self, call: Call) -> Call:
         self._asked.append(call)

@@ -67,7 +67,8 @@ class Session:
         self.prompt = ""  # of the latest turn
         self.status = SessionStatus.PENDING
         self.history: list[Message] = []
-        self._history_size = 0
+        self._sizes: list[int] = []  # of its messages when they were told: agents get them too
+        self._history_size = 0  # the sum
         self.error: str | None = None
         # Run IDs; None where the run is kept no longer.
         self.turns: list[str | None] = [None] * self._former_turns
@@ -138,7 +139,7 @@ class Session:
         self.error = None
         self.status = SessionStatus.STREAMING
         if history is not None:
-            self.history, self._history_size = [], 0
+            self.history, self._sizes, self._history_size = [], [], 0
         self._remember([*(history or ()), {"role": "user", "content": prompt}])
 
     def _end(self, turn: int, value: dict[str, Any]) -> None:
@@ -156,13 +157,15 @@ class Session:
 
     def _remember(self, messages: Sequence[Message]) -> None:
         """Add to the history, of which the oldest messages go where there are too many bytes."""
+        sizes = [_size(message) for message in messages]
         self.history += messages
-        self._history_size += sum(map(_size, messages))
+        self._sizes += sizes
+        self._history_size += sum(sizes)
         first, newest = 0, len(self.history) - 1  # which is never forgotten
         while self._history_size > self._history_bytes and first < newest:
-            self._history_size -= _size(self.history[first])
+            self._history_size -= self._sizes[first]
             first += 1
-        del self.history[:first]
+        del self.history[:first], self._sizes[:first]
 
     def forget_turns(self, kept: int) -> list[str]:
         """Forget all but the latest turns: the IDs of their runs."""

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import re
 import weakref
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -563,6 +563,22 @@ def test_the_history_is_bounded_and_its_oldest_messages_go_first() -> None:
         await turn_of(sessions, "x" * 1000, session_id="s")
         assert session.history[-1]["content"].startswith("xxx")
         assert len(session.history) == 1  # what was said last is kept, whatever its size
+
+    run(main())
+
+
+@pytest.mark.parametrize("content", [[{"type": "text", "text": "x" * 1000}], ""])
+def test_the_bound_holds_whatever_an_agent_does_to_the_messages_it_is_given(content: Any) -> None:
+    async def vandal(turn: Turn) -> Any:
+        for message in turn.history:
+            cast(dict[str, Any], message)["content"] = content
+        yield "0123456789"
+
+    async def main() -> None:
+        sessions = manager(vandal, max_history_bytes=100)
+        for _ in range(50):
+            session = await turn_of(sessions, "0123456789", session_id="s")
+        assert len(session.history) == 10
 
     run(main())
 
