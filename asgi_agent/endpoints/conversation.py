@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..inputs import AnswerMessage, CancelMessage, PromptMessage, ResumeMessage
 from ..middleware.backpressure import SLOW
+from ..runs.dialogue import NOBODY_ASKED
 from ..sessions import Session
 from .asked import entries_of
 from .connection import Connection
@@ -87,7 +88,7 @@ class Conversation:
                 await self._cancel()
             case AnswerMessage() as answer:
                 if current is None:
-                    raise UnknownQuestion("Nobody has asked this question.")
+                    raise UnknownQuestion(NOBODY_ASKED)
                 await sessions.answer(current, answer.id, answer.value)
             case asked:
                 self._queue(asked, len(message))

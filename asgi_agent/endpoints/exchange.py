@@ -37,6 +37,7 @@ from ..errors import (
 )
 from ..events import Entry, Question
 from ..logs import Page
+from ..runs.dialogue import NOBODY_ASKED
 from ..sessions import Session
 from ..sessions.keys import names_of
 from .asked import (
@@ -362,7 +363,7 @@ class Exchanges:
         questions = questions_in(said)
         answers = [named(each, questions) for each in asked.answers]
         if not all(is_asked(each, place, questions) for each in answers):
-            raise UnknownQuestion("Nobody has asked this question.")
+            raise UnknownQuestion(NOBODY_ASKED)
         if not asked.is_prompt_an_answer and asked.prompt not in ("", prompt_of(session)):
             raise UnknownQuestion("The client has said something else.")
         for each in answers:

@@ -71,10 +71,10 @@ class Pipe:
 
         Followers are woken together, and what is sent after they have asked answers them all.
         """
-        call = self._reads.get(arguments)
-        if call is None:
-            call = self._reads[arguments] = self._ask(_run(script, arguments))
-        return await call.answer()
+        asked = script.sha, *arguments
+        if asked not in self._reads:
+            self._reads[asked] = self._ask(_run(script, arguments))
+        return await self._reads[asked].answer()
 
     async def do(self, *command: bytes) -> Any:
         """What a plain command answers."""
