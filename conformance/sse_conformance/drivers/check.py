@@ -1,15 +1,15 @@
 """The passive driver: it looks at any event stream by its URL, and does nothing that could harm.
 
 Each exchange is recorded once, for all checks. A server that cannot answer several at once is not
-blamed for that: what is not answered is asked again, and left out if the stream is not answered
-then either.
+blamed for that: what is not answered is asked again, and left out if the stream, asked for a moment
+later, is not answered meanwhile.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, TypeAlias
 from urllib.parse import urljoin
 
@@ -26,6 +26,8 @@ REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 WATCHED = 1024 * 1024  # bytes of the stream: a hundred thousand small events tell enough
 WATCHERS = 3  # of the stream itself: what is judged by time has three samples
 ASKING = 5  # requests at the same time, besides
+# Of the time for an answer: so much later the stream is asked for, and so long it is waited for.
+LATER, MEANWHILE = 0.2, 0.7
 LINGER = 0.05  # seconds, for what should not follow a response without a body
 CROWD = 100  # streams, if they may be opened
 CROWD_SECONDS = 10.0
@@ -148,13 +150,21 @@ class _Visit:
         """What came of it: one exchange with an answer, or two without; none if we cannot tell."""
         if first is None or not _is_silent(first):
             return [] if first is None else [first]
-        self._progress(f"asking again for what was not answered: {errand.name}")
-        # It may have been busy with our other errands: none of them is under way now.
-        alive = self._try(Errand(name="", request=self._get(), stop_after=has_head))
-        second = None if alive is None or _is_silent(alive) else self._try(errand)
-        if second is None:
+        if self._left < self._patience.answer:
             return []
-        return [first, second] if _is_silent(second) else [second]
+        self._progress(f"asking again for what was not answered: {errand.name}")
+        # It may have been busy with our other errands: none of them is under way now. Or it is with
+        # streams that we have left, which it does not see before it writes: then it has no time for
+        # those who come later either.
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(self._ask, errand, self._patience.answer)
+            sleep(LATER * self._patience.answer)
+            stream = Errand(name="", request=self._get(), stop_after=has_head)
+            alive = self._ask(stream, MEANWHILE * self._patience.answer)
+        second = asking.result()
+        if not _is_silent(second):
+            return [second]
+        return [] if alive.head is None else [first, second]
 
     def _try(self, errand: Errand) -> Exchange | None:
         """None if there is no time for it: what gets less time than others cannot be compared."""

@@ -3,7 +3,6 @@
 import socket
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -29,6 +28,7 @@ from tests.conformance.wire.servers import (
 )
 
 HASTY = Options(fast=True, time_scale=0.2)  # watches for 0.6 s, and takes 1 s
+PATIENT = Options(fast=True, time_scale=0.5)  # for what has to be answered in time
 FINDINGS = {Verdict.ERROR, Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.HOST, Verdict.INFO}
 
 
@@ -163,7 +163,7 @@ def test_a_server_for_one_at_a_time_is_not_blamed_for_the_others() -> None:
         with busy:
             streams_to_all(connection)
 
-    record, seconds = checked(one_at_a_time, replace(HASTY, time_scale=0.5))
+    record, seconds = checked(one_at_a_time, PATIENT)
     assert only(record, "get").head is not None
     silent = {
         entry.name
@@ -187,9 +187,60 @@ def test_only_what_is_never_answered_is_a_hang() -> None:
         else:
             connection.sendall(CHUNKED + b"9\r\ndata: a\n\n\r\n0\r\n\r\n")
 
-    record, _ = checked(answers_second_time)
+    record, _ = checked(answers_second_time, PATIENT)
     assert only(record, "head").head is not None
     assert [item.head for item in record.all("options") if isinstance(item, Exchange)] == [None] * 2
+
+
+def test_what_is_asked_again_is_told_and_nothing_else() -> None:
+    told: list[str] = []
+
+    def answers_get_only(connection: socket.socket) -> None:
+        if request(connection).startswith(b"GET"):
+            connection.sendall(CHUNKED + b"9\r\ndata: a\n\n\r\n0\r\n\r\n")
+        else:
+            wait(connection)
+
+    with serving(answers_get_only) as url:
+        record = check(url, PATIENT, told.append)
+    silent = [
+        entry.name
+        for entry in record
+        if isinstance(entry.item, Exchange) and entry.item.head is None
+    ]
+    again = [line.rpartition(" ")[2] for line in told if line.startswith("asking again")]
+    assert again[0] == "head"
+    assert silent == [name for name in again for _ in range(2)]  # there is no time for all
+
+
+class LastWorker:
+    """A server that has one worker left once it was asked for a HEAD, which takes a stream."""
+
+    def __init__(self, *, has_one: bool) -> None:
+        self._asked_at = float("inf")
+        self._is_free = has_one
+        self._lock = threading.Lock()
+
+    def __call__(self, connection: socket.socket) -> None:
+        is_head = request(connection).startswith(b"HEAD")
+        with self._lock:
+            is_late = time.perf_counter() > self._asked_at + 0.4  # nobody has given up before
+            is_first = is_head and self._asked_at == float("inf")
+            if is_first:
+                self._asked_at = time.perf_counter()
+            is_served = self._is_free if is_late else not is_first
+            if is_late and not is_head:
+                self._is_free = False
+        if is_served:
+            connection.sendall(CHUNKED if is_head else CHUNKED + b"0\r\n\r\n")
+        wait(connection)
+
+
+@pytest.mark.parametrize("has_one", [True, False])
+def test_a_server_without_a_worker_for_us_and_the_stream_is_not_blamed(has_one: bool) -> None:
+    record, _ = checked(LastWorker(has_one=has_one), PATIENT)
+    assert only(record, "get").head is not None
+    assert all(item.head for item in record.all("head") if isinstance(item, Exchange))
 
 
 def test_redirects_are_followed_to_the_stream() -> None:
