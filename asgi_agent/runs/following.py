@@ -45,7 +45,6 @@ class Follower:
         self._after = after
         self._is_told: bool | None = None  # whether the end was handed on; None: nothing was yet
         self._bell = Bell()
-        self._unwatch: Callable[[], Awaitable[None]] | None = None
         self._run: Run | None = None  # the run, if it is executed on this worker
         self._reader: Reader | None = None
         self._alone_since: float | None = None
@@ -54,7 +53,9 @@ class Follower:
 
     async def pages(self) -> AsyncGenerator[Page, None]:
         """What the run says, to its end. See `Runs.follow`."""
-        self._unwatch = await self._log.watch(self._run_id, self._bell.ring)
+        unwatch = await self._watch()
+        if unwatch is None:
+            return
         self._worker.bells.add(self._bell)
         try:
             while True:
@@ -81,7 +82,19 @@ class Follower:
             self._detach()
             await self._leave()
             with suppress(Unavailable):
-                await self._unwatch()
+                await unwatch()
+
+    async def _watch(self) -> Callable[[], Awaitable[None]] | None:
+        """Be woken by the log; None if this worker was drained before the store came back."""
+        while True:
+            try:
+                return await self._log.watch(self._run_id, self._bell.ring)
+            except Unavailable:
+                if not self._log.is_shared:
+                    raise
+                if self._worker.drained.is_set():
+                    return None
+            await asyncio.sleep(RETRY_SECONDS)  # it comes back, or the client gives up
 
     def _attach(self) -> None:
         """Be a reader of the run while it is executed here, so that it waits for us."""
@@ -126,6 +139,9 @@ class Follower:
         ended = run if run and run.ended.is_set() else None  # before the read
         try:
             page = await self._log.read(self._run_id, after, PAGE_ENTRIES)
+            if self._is_told is False and page.end not in (None, DELETED) and page.last <= after:
+                # The store has lost what it had acknowledged, and a number was given twice.
+                page = await self._log.read(self._run_id, page.last - 1, PAGE_ENTRIES)
         except Missing:  # it was deleted; but how a run of ours has ended is known
             if run and run.farewell and run.farewell.last > after:
                 return _rest(run.farewell, after)
@@ -138,9 +154,6 @@ class Follower:
             return Page(after + 1, (), after + more, None, math.inf, b"")
         if ended and ended.farewell and page.end is None and not page.entries:
             return _rest(ended.farewell, after)  # this the log could not be told
-        if self._is_told is False and page.end not in (None, DELETED) and page.last <= after:
-            # The store has lost what it had acknowledged, and a number was given twice.
-            page = await self._log.read(self._run_id, page.last - 1, PAGE_ENTRIES)
         return page
 
     def _wait(self, page: Page) -> Awaitable[None]:

@@ -119,6 +119,19 @@ def test_what_cannot_be_deleted_now_disturbs_nobody(caplog: pytest.LogCaptureFix
     assert "could not be freed" in caplog.text
 
 
+def test_nobody_waits_for_a_log_of_this_worker_alone() -> None:
+    async def main() -> None:
+        log = FaultyLog()
+        stage = Stage(saying("x"), log=log)
+        running = await stage.start()
+        log.is_down = True
+        with pytest.raises(Unavailable):
+            await anext(stage.runs.follow(running.id))
+        log.is_down = False
+
+    run(main())
+
+
 # Backpressure
 
 

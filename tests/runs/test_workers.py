@@ -97,12 +97,16 @@ def test_a_mailbox_that_is_opened_again_has_its_prompt_once() -> None:
     run(main())
 
 
-def test_a_follower_waits_while_the_store_is_away() -> None:
+@pytest.mark.parametrize("seconds", [0, 1.5])
+def test_a_follower_waits_while_the_store_is_away(seconds: float) -> None:
+    """Also one that comes just then: it has its head already, and no other way to be told."""
+
     async def main() -> None:
         pair = Pair(counter)
         running = await pair.one.start("3")
         following = pair.following(running)
-        await asyncio.sleep(1.5)
+        if seconds:
+            await asyncio.sleep(seconds)
         pair.lines[1].is_down = True
         await asyncio.sleep(60)
         assert not following.done()

@@ -101,3 +101,18 @@ def test_a_follower_does_not_wait_for_a_store_that_is_away_when_its_worker_is_dr
         await pair.one.runs.drain(0)
 
     run(main())
+
+
+def test_who_begins_to_follow_while_the_store_is_away_is_not_kept_by_it_at_a_drain() -> None:
+    async def main() -> None:
+        pair = Pair(counter)
+        running = await pair.one.start("30")
+        pair.lines[1].is_down = True
+        following = pair.following(running)
+        await asyncio.sleep(6)
+        await pair.two.runs.drain(0)
+        assert await following == []
+        assert now() < 7
+        await pair.one.runs.drain(0)
+
+    run(main())
