@@ -83,6 +83,8 @@ class Runs:
         this ID that exists, but has said nothing, is begun again; else it is `SessionBusy`.
         """
         self.check_room()
+        if run_id in self._active:
+            raise BeingBegun("This run has begun, or is about to.")
         owner = Ownership(self.log, run_id or uuid4().hex, self.lease_seconds)
         run = self._run(owner, asked)
         async with self._beginning(run):

@@ -41,8 +41,7 @@ class Book:
         if session.seen:
             with suppress(Missing):
                 return await self.claim(session)
-        if not await self._log.create(session.key, created()):
-            session.forget_former()  # its turns are counted where it was made
+        await self._log.create(session.key, created())
         return await self.claim(session)
 
     async def write(self, session: Session, entry: bytes, epoch: int) -> None:

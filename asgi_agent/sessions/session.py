@@ -73,11 +73,6 @@ class Session:
         # Run IDs; None where the run is kept no longer.
         self.turns: list[str | None] = [None] * self._former_turns
 
-    def forget_former(self) -> None:
-        """Count its turns as its log does. Nothing of it was read yet, or all will be again."""
-        self._former_turns = self.seen = 0
-        self._reset()
-
     def turn_of(self, run_id: str) -> int:
         """The number of the turn that is this run. Raises `UnknownSession` if there is none."""
         if run_id not in self.turns:
@@ -132,7 +127,9 @@ class Session:
         self, turn: int, run_id: str, prompt: str, history: Sequence[Message] | None
     ) -> None:
         if turn <= len(self.turns):
-            return
+            if self.run_id is not None:
+                return  # it was written twice
+            self.turns = []  # those of before: another worker, which knew none, has made its log
         self.turns += [None] * (turn - 1 - len(self.turns))
         self.turns.append(run_id)
         self.prompt = prompt

@@ -1,7 +1,7 @@
 """One log in memory that several workers share, and the line by which each of them reaches it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from asgi_agent.errors import Unavailable
@@ -34,7 +34,8 @@ class Line:
         self.store = store
         self.is_down = False
         self.is_deaf = False
-        self.seconds = 0.0  # that every call takes before it arrives
+        self.seconds = 0.0  # that every call takes before it arrives, ...
+        self.delays: Iterator[float] = iter(())  # ... and how much longer the next ones take
         self.lose = 0
         self.appends = 0
         self.acknowledged: list[tuple[str, int, list[bytes]]] = []  # each first number and entries
@@ -49,8 +50,8 @@ class Line:
         self.whole.set()
 
     async def _arrive(self) -> None:
-        if self.seconds:
-            await asyncio.sleep(self.seconds)
+        if seconds := self.seconds + next(self.delays, 0.0):
+            await asyncio.sleep(seconds)
         await self.whole.wait()
         if self.is_down:
             raise Unavailable("the store is away")

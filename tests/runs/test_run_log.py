@@ -114,6 +114,19 @@ def test_a_run_that_cannot_be_claimed_does_not_begin() -> None:
     run(main())
 
 
+def test_a_run_that_is_begun_again_on_its_own_worker_goes_on() -> None:
+    async def main() -> None:
+        stage = Stage(three_steps, log=FaultyLog())
+        running = await stage.runs.start(Asked("hi"), stage.end, run_id="run")
+        with pytest.raises(BeingBegun):
+            await stage.runs.start(Asked("hi"), stage.end, run_id="run")
+        assert stage.runs.get("run") is running
+        check_well_formed(await stage.entries(running))
+        assert stage.runs.active_count == 0
+
+    run(main())
+
+
 def test_a_slow_log_changes_nothing_but_the_time() -> None:
     async def main() -> None:
         stage = Stage(three_steps, log=FaultyLog(seconds=0.5))

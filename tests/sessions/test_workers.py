@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from asgi_agent import ServerConfig, SessionManager, SessionStatus, Turn
 from asgi_agent.errors import (
@@ -668,6 +671,35 @@ def test_requests_with_one_key_at_once_are_one_turn(session_id: str | None) -> N
             assert len({each.session_id for each in sessions}) == 1
             assert [len(each.turns) for each in sessions] == [1] * 6
             assert sum(runs.active_count for runs in all_of.runs) == 1
+
+    run(main())
+
+
+@given(seed=st.integers(0, 1_000_000), was_there=st.booleans())
+@example(seed=222, was_there=False)
+@example(seed=647, was_there=False)
+@example(seed=222, was_there=True)
+@example(seed=292, was_there=True)
+def test_requests_with_one_key_are_one_turn_however_long_each_step_takes(
+    seed: int, was_there: bool
+) -> None:
+    random = Random(seed)
+
+    async def ask(all_of: Workers) -> Session:
+        await asyncio.sleep(random.choice([0, 0.01, 0.05, 0.1, 0.2]))
+        manager = random.choice(all_of.managers)
+        return await manager.create_session("a", session_id="s", key="k")
+
+    async def main() -> None:
+        async with workers(talkative) as all_of:
+            if was_there:  # and only one of the workers knows how many turns it had
+                await all_of.turn(0)
+                await all_of.managers[0].remove_session("s")
+            for line in all_of.lines:
+                line.delays = iter(random.choices([0, 0.001, 0.01, 0.02, 0.05], k=200))
+            sessions = await asyncio.gather(*(ask(all_of) for _ in range(6)))
+            assert len({tuple(each.turns) for each in sessions}) == 1
+            assert said(await all_of.end(1, sessions[0])) == ["user: a", "assistant: a after 0"]
 
     run(main())
 
