@@ -38,7 +38,8 @@ class Call:
 
     def fail(self, reason: RedisError | OSError | str) -> None:
         for future in self.waiting:
-            future.set_exception(Unavailable(f"the event log: {reason}"))
+            told = str(reason) or type(reason).__name__  # a time-out has no words
+            future.set_exception(Unavailable(f"the event log: {told}"))
 
 
 class Pipe:

@@ -115,6 +115,7 @@ def read_back(frames: Sequence[Frame]) -> tuple[str, str, list[tuple[str, str]],
 @example([Complete({"a": 1})])
 @example([Text("a"), Question("q", "Which?"), Complete(None)])
 @example([ClientTool("1", "a", None), ClientTool("1", "a", [1]), Complete(None)])
+@example([ToolDelta("1", "a", ""), ClientTool("1", "", None), Complete(None)])
 @example([Thinking("\u2028"), Text("\u2028"), Cancelled()])
 @example([Text("a"), Error("e", "c")])
 def test_what_the_sdk_reads_back_is_what_the_agent_said(events: list[AgentEvent]) -> None:
@@ -124,7 +125,7 @@ def test_what_the_sdk_reads_back_is_what_the_agent_said(events: list[AgentEvent]
     frames = answer(encoder, kept)
     text, reasoning, calls, reason = read_back(frames)
     thought = "".join(event.content for event in said if isinstance(event, Thinking))
-    tools = [event.name for event in said if isinstance(event, ClientTool)]
+    tools = _tools(said)
     assert reasoning == thought
     assert [name for name, _ in calls] == tools
     assert all(isinstance(json.loads(args), dict) for _, args in calls)
@@ -141,6 +142,24 @@ def test_what_the_sdk_reads_back_is_what_the_agent_said(events: list[AgentEvent]
         assert reason is None
         assert json.loads(frames[-1].data)["error"]["type"] == "server_error"
         assert encoder.whole()[0] == 500
+
+
+def _tools(said: Sequence[AgentEvent]) -> list[str]:
+    """The names of the client's tools; one that is called without a name was begun with it."""
+    begun: dict[str, str] = {}
+    names: list[str] = []
+    for event in said:
+        match event:
+            case ToolDelta(call_id, name):
+                begun.setdefault(call_id, name)
+            case ClientTool(call_id, name):
+                names.append(name or begun.get(call_id, ""))
+                begun.pop(call_id, None)
+            case ToolExec(call_id) | ToolResult(call_id) | Approval(_, call_id):
+                begun.pop(call_id, None)
+            case _:
+                pass
+    return names
 
 
 def _texts(said: Sequence[AgentEvent]) -> list[str]:
