@@ -61,8 +61,7 @@ class AgUiRun(PartsEncoder):
         self._is_1_0 = protocol_version is not None
         self._run = {"threadId": "", "runId": run_id or ""}
         self._our_run_id = ""
-        self._results = 0  # that the turn has told
-        self._uses: dict[str, int] = {}  # by a call's ID: an agent may use it again
+        self._calls: dict[str, str] = {}  # by a call's ID, what we call it: see `_count`
         self._unanswered: dict[tuple[str, str], None] = {}  # calls, as `_id` takes them; in order
         self._pending: list[str] = []  # the IDs of calls that are for the client to make
         self._interrupts: dict[str, dict[str, Any]] = {}
@@ -114,7 +113,6 @@ class AgUiRun(PartsEncoder):
                 self._answered(call_id)
             case Result(call_id) | CallDropped(call_id):
                 self._answered(call_id)
-                self._results += 1
             case _:
                 pass
 
@@ -142,12 +140,11 @@ class AgUiRun(PartsEncoder):
         return _frame("TOOL_CALL_END", toolCallId=self._call_id(call_id))
 
     def _result(self, call: str, result: Any, *, is_error: bool = False) -> Frame:
-        self._results += 1
         # The event has no field for an error, and the client's message takes its metadata over.
         metadata = {"isError": True} if is_error else None
         return _frame(
             "TOOL_CALL_RESULT",
-            messageId=self._id(RESULT, self._results),
+            messageId=self._id(RESULT, f"{self.parts.seq}:{call.split(':', 1)[1]}"),
             toolCallId=call,
             content=as_text(result),
             role="tool",
@@ -186,7 +183,13 @@ class AgUiRun(PartsEncoder):
         return _frame("RUN_FINISHED", **self._run, **told, outcome=outcome)
 
     def _count(self, call_id: str) -> None:
-        self._uses[call_id] = self._uses.get(call_id, 0) + 1
+        """Tell it from calls that had the ID before: by the entry with which it begins.
+
+        A response that goes on does not know where those before it ended, and so not how often they
+        have opened a call that was not whole; but no entry opens it twice.
+        """
+        is_first = call_id not in self._calls
+        self._calls[call_id] = "call" if is_first else f"call{self.parts.seq}"
         self._unanswered[self._call(call_id)] = None
 
     def _answered(self, call_id: str) -> str:
@@ -195,8 +198,7 @@ class AgUiRun(PartsEncoder):
         return self._call_id(call_id)
 
     def _call(self, call_id: str) -> tuple[str, str]:
-        uses = self._uses[call_id]
-        return ("call" if uses == 1 else f"call{uses}"), call_id
+        return self._calls[call_id], call_id
 
     def _call_id(self, call_id: str) -> str:
         return self._id(*self._call(call_id))

@@ -160,6 +160,7 @@ class Parts:
     """The parts of one response. Feed it the entries of one run, in order."""
 
     def __init__(self) -> None:
+        self.seq = 0  # the number of the entry that was fed last
         self._has_text = False
         self._kind: Kind | None = None
         self._at = 0
@@ -170,6 +171,7 @@ class Parts:
 
     def feed(self, entry: Entry) -> Iterator[Part]:  # noqa: C901 - a table
         """What the entry says."""
+        self.seq = entry.seq
         match event := entry.event:
             case Text(content):
                 yield from self._delta("text", entry.seq, content)

@@ -129,7 +129,7 @@ def test_a_tool_of_the_server_is_a_call_with_a_result() -> None:
         {"type": "TOOL_CALL_END", **call},
         {
             "type": "TOOL_CALL_RESULT",
-            "messageId": "run:result:1",
+            "messageId": "run:result:2:call:1",
             **call,
             "content": "2",
             "role": "tool",
@@ -157,8 +157,8 @@ def test_an_id_that_is_used_again_is_another_call() -> None:
     twice = [ToolExec("1", "sum", {}), ToolResult("1", "sum", "a")] * 2
     found = results(told(*twice, Complete("b")))
 
-    assert [each["toolCallId"] for each in found] == ["run:call:1", "run:call2:1"]
-    assert [each["messageId"] for each in found] == ["run:result:1", "run:result:2"]
+    assert [each["toolCallId"] for each in found] == ["run:call:1", "run:call3:1"]
+    assert [each["messageId"] for each in found] == ["run:result:2:call:1", "run:result:4:call3:1"]
 
 
 @pytest.mark.parametrize("end", [Complete("a"), Error("b", "c"), Cancelled()])
@@ -343,6 +343,15 @@ def test_a_client_reads_what_the_agent_has_said(said: list[AgentEvent], is_1_0: 
     [ToolDelta("1", "a", "x"), Question("2", "?"), ToolResult("1", "a", 1), Complete(0)], True, {1}
 )
 @example([ToolExec("1", "a", 1), Question("2", "?"), Text("a"), Complete(0)], False, {1})
+@example(
+    [
+        *(ToolDelta("1", "a", ""), ClientTool("2", "b", None)),
+        *(ToolDelta("1", "a", ""), ClientTool("2", "b", None)),
+        *(ToolDelta("1", "a", ""), Error("e", "c")),
+    ],
+    False,
+    {1, 3},
+)
 def test_a_client_reads_the_same_when_the_agent_has_waited(
     said: list[AgentEvent], is_1_0: bool, cuts: set[int]
 ) -> None:
