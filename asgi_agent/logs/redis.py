@@ -132,8 +132,7 @@ class RedisLog:
 
     async def read(self, run: str, after: int, limit: int = 256) -> Page:
         """Up to `limit` entries after `after`; see `EventLog`."""
-        asked = (b"2", *self._names(run), b"%d" % after, b"%d" % limit)
-        answer: list[Any] = await self._open().pipe.read(READ, *asked)
+        answer: list[Any] = await self._run(READ, run, b"%d" % after, b"%d" % limit)
         if not answer:
             raise _missing(run)
         start, last, end, lease, meta, *entries = answer

@@ -63,19 +63,16 @@ class Pipe:
     async def run(self, script: Script, *arguments: bytes) -> Any:
         """What the script answers. The arguments are the number of keys, the keys and the rest.
 
-        Calls that are made at the same time may be done in any order.
-        """
-        return await self._ask(_run(script, arguments)).answer()
-
-    async def read(self, script: Script, *arguments: bytes) -> Any:
-        """What a script answers that changes nothing: who asks the same at once shares one answer.
-
-        Followers are woken together, and what is sent after they have asked answers them all.
+        Calls that are made at the same time may be done in any order. Followers are woken together:
+        of a script that only reads, all who ask the same before it is sent share the answer.
         """
         asked = script.sha, *arguments
-        if asked not in self._reads:
-            self._reads[asked] = self._ask(_run(script, arguments))
-        return await self._reads[asked].answer()
+        call = self._reads.get(asked)
+        if call is None:
+            call = self._ask(Call(pack(b"EVALSHA", *asked), script, arguments))
+            if script.only_reads:
+                self._reads[asked] = call
+        return await call.answer()
 
     async def do(self, *command: bytes) -> Any:
         """What a plain command answers."""
@@ -158,10 +155,6 @@ class Pipe:
         else:
             for future in call.waiting:
                 future.set_result(answer)
-
-
-def _run(script: Script, arguments: tuple[bytes, ...]) -> Call:
-    return Call(pack(b"EVALSHA", script.sha, *arguments), script, arguments)
 
 
 async def _read(connection: Connection) -> Any:

@@ -18,6 +18,7 @@ class Script:
     """A script, and the name that the server gives it."""
 
     source: InitVar[str]
+    only_reads: bool = False
     text: bytes = field(init=False)
     sha: bytes = field(init=False)
 
@@ -150,5 +151,6 @@ if after < last then
   for index, entry in ipairs(entries) do page[index + 5] = entry[2][2] end
 end
 return page
-"""
+""",
+    only_reads=True,
 )
