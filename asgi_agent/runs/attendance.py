@@ -15,9 +15,7 @@ from ..errors import LogError
 from .mailbox import Attends, Mailbox
 
 TELL_SECONDS = 30.0  # how often it is said again
-TRUE_SECONDS = (
-    120.0  # how long it is true; a follower whose client is slow is busy for its patience
-)
+TRUE_SECONDS = 120.0  # how long it is true; meanwhile a follower may wait for a slow client
 
 
 @dataclass(slots=True)
