@@ -119,7 +119,7 @@ class _Visit:
             firsts = [each.result() for each in asking]
             answers = [self._settled(*each) for each in zip(todo, firsts, strict=True)]
             self._tell(watching)
-        watched = [exchange for each in watching for exchange in each.result()]
+        watched = (each.result() for each in watching)
         answered = [each for each in watched if each.head is not None]
         self._add_streams(answered or [first])  # it may have no time for so many
         for errand, exchanges in zip(todo, answers, strict=True):
@@ -135,10 +135,10 @@ class _Visit:
             left = max(self._left, 0.0)
             self._progress(f"{done} of {len(futures)} exchanges; {left:.0f} s at most are left")
 
-    def _watch(self) -> list[Exchange]:
+    def _watch(self) -> Exchange:
         seconds = min(self._patience.watch, max(self._left, self._patience.answer))
         get = self._get()
-        return [record(self._url, get, seconds=seconds, stop_after=seconds, limit=WATCHED)]
+        return record(self._url, get, seconds=seconds, stop_after=seconds, limit=WATCHED)
 
     def _add_streams(self, watched: Sequence[Exchange]) -> None:
         get, *again = watched
