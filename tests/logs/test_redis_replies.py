@@ -78,8 +78,10 @@ def test_what_nobody_asked_for_is_no_answer() -> None:
 def test_who_asks_just_before_it_is_closed_does_not_wait_for_ever() -> None:
     async def test() -> None:
         log = RedisLog.from_url("redis://127.0.0.1:1/0", timeout=SOON)  # nobody is there
-        asked = asyncio.gather(log.read("run", 0), log.close(), return_exceptions=True)
-        failure, _ = await asyncio.wait_for(asked, 10 * SOON)
+        async with asyncio.timeout(10 * SOON):
+            failure, _ = await asyncio.gather(
+                log.read("run", 0), log.close(), return_exceptions=True
+            )
         assert isinstance(failure, Unavailable)
         assert "it is closed" in str(failure)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -174,11 +175,11 @@ def test_a_future_that_only_a_thread_can_set_is_waited_for() -> None:
 def test_a_bystander_may_wake_a_loop_that_waits_for_nothing_else() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
     event = asyncio.Event()
+    here = threading.get_ident()
 
     def wake() -> None:
-        while not loops:
+        while not loops or sys._current_frames()[here].f_code.co_name != "select":
             time.sleep(0.001)
-        time.sleep(0.05)
         loops[0].call_soon_threadsafe(event.set)
 
     async def main() -> float:

@@ -1,7 +1,7 @@
 """What is found in when a stream speaks."""
 
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 
 from sse_conformance.checks import liveness
 from sse_conformance.checks import passive_liveness as checks
@@ -102,7 +102,7 @@ def test_liv_08_padding_is_seen() -> None:
 
 def test_as_many_pieces_as_events_are_no_work_for_minutes() -> None:
     busy = watched(*(number / 1000 for number in range(60_000)), until=60.0)
-    began = perf_counter()
+    began = process_time()
     agrees(liveness.events_do_not_come_in_heaps(busy), "holds", "1 of 60000 events")
     agrees(checks.a_block_is_flushed_whole(busy, (), options=OPTIONS), "holds", "of 60000")
-    assert perf_counter() - began < 15
+    assert process_time() - began < 15
